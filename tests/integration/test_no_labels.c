@@ -113,6 +113,31 @@ static void a_goal_of_another_domain_is_a_warning(void **state)
     scene_drain(&s->a);
 }
 
+/* On a cluster, where nobody starts one beside it. */
+static void a_learner_without_a_reward_server_says_what_it_lacks(void **state)
+{
+    struct scene *s = *state;
+    char args[400];
+    snprintf(args, sizeof args,
+             "--run-dir=run --listen=ipc://%s/l --env.id=corridor --reward.model=hash "
+             "--train.batch=1024 --metrics.every_s=0.2 --frames=1000000000",
+             s->dir);
+    program_start(&s->a, s->dir, "a", "onic-learner", args);
+    await_word(s->a.err,
+               "no reward server is given (--reward.server=ADDR), so this run gets no labels "
+               "reward_model=\"hash\"",
+               SCENE_SOON_MS);
+    await_word(s->a.err, "listening", SCENE_SOON_MS);
+    snprintf(args, sizeof args, "--learner=ipc://%s/l", s->dir);
+    program_start(&s->b, s->dir, "b", "onic-actor", args);
+    scene_trains_on(s);
+    scene_drain(&s->a);
+    assert_non_null(strstr(program_text(s->a.err),
+                           "nothing was learned from language why=\"no label in this life: no "
+                           "reward server was given (--reward.server=ADDR)"));
+    assert_int_equal(program_wait(&s->b, SCENE_SOON_MS), 0);
+}
+
 int main(void)
 {
 #define IN_SCENE(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
@@ -123,6 +148,7 @@ int main(void)
         IN_SCENE(a_server_that_is_away_all_the_time_is_the_reason),
         IN_SCENE(a_short_run_is_not_told_that_it_learned_nothing),
         IN_SCENE(a_goal_of_another_domain_is_a_warning),
+        IN_SCENE(a_learner_without_a_reward_server_says_what_it_lacks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

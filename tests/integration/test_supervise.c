@@ -83,6 +83,23 @@ static void a_learner_that_cannot_finish_its_drain_says_why(void **state)
     assert_non_null(strstr(slurp(s, "stderr"), "exit code 74: the disk is full"));
 }
 
+static void a_drain_that_does_not_end_is_ended_and_told(void **state)
+{
+    struct supervised *s = *state;
+    s->params.drain_s = 0.5;
+    part(s, "learner", CHILD_LEARNER,
+         "trap 'ev stubborn' TERM; ev up; while :; do sleep 0.1; done");
+    start(s);
+    await(s, "up", 1);
+    kill(s->pid, SIGTERM);
+    assert_true(wait_until(gone, s, TEST_PATIENCE_MS));
+    assert_int_equal(finish(s), 75);
+    assert_non_null(
+        strstr(slurp(s, "stderr"),
+               "the learner did not finish its drain in time and was killed; the newest "
+               "checkpoint holds the state"));
+}
+
 /* It dies of the signal: it does not catch any yet. */
 static void a_learner_that_has_not_begun_is_drained(void **state)
 {
@@ -276,6 +293,7 @@ int main(void)
         SCENE(a_second_signal_kills),
         SCENE(an_echo_of_the_first_signal_does_not_kill),
         SCENE(a_learner_that_cannot_finish_its_drain_says_why),
+        SCENE(a_drain_that_does_not_end_is_ended_and_told),
         SCENE(a_learner_that_has_not_begun_is_drained),
         SCENE(a_learner_that_dies_of_its_drain_is_told),
         SCENE(a_learner_without_a_pulse_is_named_and_replaced),

@@ -248,6 +248,77 @@ static void every_actor_that_is_admitted_may_fetch_weights(void **state)
     passes_in_a_child(serve_all_that_are_admitted);
 }
 
+/* How many were welcome before one was told `text`; -1: none was. */
+static int join_until_told(const char *address, const char *text)
+{
+    static struct raw each[200];
+    void *context = zmq_ctx_new();
+    for (int i = 0; i < 200; i++) {
+        struct raw *r = &each[i];
+        uint8_t meta[100], out[1000];
+        struct frame f;
+        zmq_msg_t msg;
+        Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
+        *r = (struct raw){.context = context, .id = (uint32_t)FRAME_ID_NONE};
+        snprintf(r->address, sizeof r->address, "%s", address);
+        connect_raw(r);
+        h.role = WIRE_ROLE_ACTOR;
+        h.actor_id = -1;
+        size_t n = onic__wire__hello__pack(&h, meta);
+        n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
+        zmq_send(r->socket, out, n, 0);
+        zmq_msg_init(&msg);
+        if (zmq_msg_recv(&msg, r->socket, 0) < 0 ||
+            frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)) != FRAME_FINE)
+            return -1;
+        if (f.head.type != FRAME_REJECT)
+            continue;
+        Onic__Wire__Reject *m = onic__wire__reject__unpack(NULL, f.head.meta_len, f.meta);
+        bool told = m && m->code == WIRE_REJECT_RETRY && m->text.len == strlen(text) &&
+                    memcmp(m->text.data, text, m->text.len) == 0;
+        return told ? i : -1;
+    }
+    return -1;
+}
+
+/* The least that a learner starts with; in a process of its own, whose limit stays lowered. */
+static int serve_more_than_there_is_room_for(void)
+{
+    enum { LEAST = 192, ROOM = 53 };
+    static const char told[] = "the learner's limit of open files leaves room for 53 actors; raise "
+                               "it there (ulimit -n)";
+    struct rlimit few = {.rlim_cur = LEAST, .rlim_max = LEAST};
+    struct raw r;
+    int start[2], status = 1;
+    if (pipe(start) != 0)
+        return 10;
+    pid_t crowd = fork(); /* with the limit of before */
+    if (crowd == 0) {
+        char address[sizeof r.address];
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(start[1]);
+        if (read(start[0], address, sizeof address) != (ssize_t)sizeof address)
+            _exit(1);
+        _exit(join_until_told(address, told) == ROOM ? 0 : 2);
+    }
+    setrlimit(RLIMIT_NOFILE, &few);
+    open_raw(&r);
+    said_begin(LOG_WARN);
+    if (write(start[1], r.address, sizeof r.address) != (ssize_t)sizeof r.address)
+        return 11;
+    waitpid(crowd, &status, 0);
+    assert_said(told);
+    said_end();
+    close_raw(&r);
+    return status;
+}
+
+static void who_is_one_too_many_for_the_open_files_is_told(void **state)
+{
+    (void)state;
+    passes_in_a_child(serve_more_than_there_is_room_for);
+}
+
 /* --- who is gone and has a place ----------------------------------------------------------- */
 
 static void say_hello_and_go(const char *address)
@@ -337,6 +408,7 @@ int main(void)
         cmocka_unit_test(every_actor_that_is_admitted_may_fetch_weights),
         cmocka_unit_test(who_is_gone_when_it_is_heard_is_given_no_number),
         cmocka_unit_test(who_is_gone_before_it_is_ready_keeps_no_place),
+        cmocka_unit_test(who_is_one_too_many_for_the_open_files_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,7 +161,8 @@ static void one_server_at_a_time(void **state)
     struct store_case *f = *state;
     struct label_store *s = open_server(f->path), *second = NULL, *reader = NULL;
     assert_err(label_store_open(&second, f->path, LABEL_STORE_SERVER, &err), ONIC_ECANTCREATE,
-               "in use");
+               "labels.sqlite is in use by another reward server; stop it or choose another "
+               "labels.path");
     struct label a = answer("a", 1);
     assert_ok(label_store_answer(s, &a, 1, &err));
     assert_ok(label_store_open(&reader, f->path, LABEL_STORE_READ, &err));
