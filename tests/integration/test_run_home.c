@@ -37,7 +37,10 @@ static void ends_homeless(struct program *p, const char *fate)
     assert_int_equal(program_wait(p, SCENE_LONG_MS), 73);
     const char *text = program_text(p->err);
     char sentence[200];
-    snprintf(sentence, sizeof sentence, "the run directory run %s while the run went on", fate);
+    snprintf(sentence, sizeof sentence,
+             "the run directory run %s while the run went on: nothing more is written there, and "
+             "the run ends",
+             fate);
     if (!strstr(text, sentence) || strstr(text, "cannot be started") ||
         strstr(text, "started again") || strstr(text, "measures it"))
         fail_msg("\"%s\" expected in: %s", sentence, text);

@@ -5,6 +5,7 @@
 
 #include "common/wire/labels/labels.h"
 #include "tests/support/audited.h"
+#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
 #include "tests/support/wire_keys.h"
 #include "tests/support/wire_raw.h"
@@ -143,15 +144,60 @@ static void keys_that_are_refused_are_named(void **state)
         .learner = wire_learner_address(l), .actor_id = -1, .keys = stranger};
     struct wire_welcome w;
     struct onic_err e = {0};
+    char want[200];
     assert_ok(wire_actor_create(&a, &ap, &err));
     int rc = ONIC_EAGAIN;
-    for (int64_t end = clock_ms() + 30000; rc == ONIC_EAGAIN && clock_ms() < end;)
+    said_begin(LOG_WARN);
+    for (int64_t end = clock_ms() + TEST_PATIENCE_MS; rc == ONIC_EAGAIN && clock_ms() < end;)
         rc = wire_actor_welcome(a, 50, &w, &e);
+    said_end();
     assert_int_equal(rc, ONIC_EAUTH);
     assert_audited("key_refused ", "address=\"127.0.0.1\"", wire_keys_public(stranger));
+    assert_audited("key_refused ", wire_keys_public(stranger),
+                   "its key is in no list of those who may come here");
+    snprintf(
+        want, sizeof want,
+        "a connection was refused: its key is in no list of those who may come here key=\"%s\" "
+        "from=\"127.0.0.1\" list=\"",
+        wire_keys_public(stranger));
+    assert_said(want);
     wire_actor_free(a);
     wire_learner_free(l);
     wire_keys_free(stranger);
+    wire_keys_free(own);
+}
+
+/* An actor that knows another key of its learner than that of who answers. */
+static void who_expects_another_key_is_told_of(void **state)
+{
+    static char another[] = "a connection was refused: it expects another key here; the public key "
+                            "of this program must be in the list of whoever connects "
+                            "(security.keys)";
+    (void)state;
+    char keys[300], theirs[300];
+    keys_make(keys, audited_dir, "keys", KEYS_ALL, "");
+    keys_make(theirs, audited_dir, "theirs", KEYS_ALL, "");
+    struct wire_keys *own = keys_of(keys, KEY_LEARNER), *other = keys_of(theirs, KEY_ACTOR);
+    struct wire_learner *l = NULL;
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    p.keys = own;
+    assert_ok(wire_learner_create(&l, &p, &err));
+    pair_publish(l, 1);
+    struct wire_actor *a = NULL;
+    struct wire_actor_params ap = {
+        .learner = wire_learner_address(l), .actor_id = -1, .keys = other};
+    struct wire_welcome w;
+    struct onic_err e = {0};
+    said_begin(LOG_WARN);
+    assert_ok(wire_actor_create(&a, &ap, &err));
+    for (int64_t end = clock_ms() + TEST_PATIENCE_MS; !log_said(another) && clock_ms() < end;)
+        assert_int_equal(wire_actor_welcome(a, 50, &w, &e), ONIC_EAGAIN);
+    said_end();
+    assert_said(another);
+    assert_audited("key_refused ", "somebody", "it expects another key here");
+    wire_actor_free(a);
+    wire_learner_free(l);
+    wire_keys_free(other);
     wire_keys_free(own);
 }
 
@@ -187,9 +233,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, audit_setup, audit_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(an_actor_comes_and_goes),         TEST(an_actor_that_was_away_is_lost_and_back),
-        TEST(a_stranger_that_is_cut_is_named), TEST(an_actor_that_is_put_out_is_named),
-        TEST(keys_that_are_refused_are_named), TEST(a_learner_of_a_reward_server_comes),
+        TEST(an_actor_comes_and_goes),
+        TEST(an_actor_that_was_away_is_lost_and_back),
+        TEST(a_stranger_that_is_cut_is_named),
+        TEST(an_actor_that_is_put_out_is_named),
+        TEST(keys_that_are_refused_are_named),
+        TEST(who_expects_another_key_is_told_of),
+        TEST(a_learner_of_a_reward_server_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,30 @@ static void a_limit_of_threads_is_named(void **state)
     assert_non_null(strstr(text, "is 3 (ulimit -u)"));
 }
 
+static void *do_nothing(void *arg)
+{
+    return arg;
+}
+
+static void begin_a_thread(void)
+{
+    pthread_t thread;
+    if (getuid() == 0 && (setgid(SOMEBODY) != 0 || setuid(SOMEBODY) != 0)) /* root has no limit */
+        _exit(91);
+    limit(RLIMIT_NPROC, 1);
+    limits_create_thread(&thread, do_nothing, NULL);
+}
+
+/* One that comes later than the check at the start. */
+static void a_thread_that_cannot_be_had_ends_the_program_with_the_limit(void **state)
+{
+    (void)state;
+    char text[1024];
+    assert_int_equal(in_child(begin_a_thread, text), 64);
+    assert_non_null(strstr(text, "onic: a thread cannot be created: the "));
+    assert_non_null(strstr(text, "is 1 (ulimit -u)"));
+}
+
 static void ask_for_address_space(void)
 {
     limit(RLIMIT_AS, 300ull * MB);
@@ -161,8 +185,9 @@ static void a_limit_of_memory_is_named(void **state)
     assert_int_equal(in_child(ask_for_data, text), 64);
     assert_non_null(strstr(text, "is 300 MB (ulimit -d)"));
     assert_int_equal(in_child(take_too_much, text), 64);
-    assert_non_null(strstr(text, "no more memory"));
-    assert_non_null(strstr(text, "is 300 MB (ulimit -v)"));
+    assert_non_null(strstr(text, "onic: there is no more memory: the "));
+    assert_non_null(strstr(text, "is 300 MB (ulimit -v); raise that limit, or ask for less "
+                                 "(train.threads, train.batch, env.count)\n"));
 }
 
 static void *signals_of_a_thread(void *blocked)
@@ -193,6 +218,7 @@ int main(void)
         cmocka_unit_test(version_1_groups_are_read),
         cmocka_unit_test(what_can_be_had_is_had),
         cmocka_unit_test(a_limit_of_threads_is_named),
+        cmocka_unit_test(a_thread_that_cannot_be_had_ends_the_program_with_the_limit),
         cmocka_unit_test(what_is_not_there_is_named),
         cmocka_unit_test(a_limit_of_memory_is_named),
         cmocka_unit_test(threads_leave_signals_to_the_one_that_acts_on_them),

@@ -322,7 +322,8 @@ static void a_run_of_an_older_onic_goes_on(void **state)
     assert_refused("config.yaml was cut");
     assert_int_equal(unlink(files_in("run/version.txt")), 0);
     store(text, body);
-    assert_refused("onic did not write it");
+    assert_refused(
+        "config.yaml has no checksum and no version.txt beside it: onic did not write it");
 }
 
 /* Somebody's config.yaml in the folder that was named as a run directory. */
@@ -336,7 +337,8 @@ static void a_persons_file_is_not_replaced(void **state)
     assert_int_equal(mkdir(files_in("run/checkpoints"), 0700), 0);
     files_write(files_in("run/checkpoints/mine"), "");
     files_write(files_in("run/config.yaml"), "train: {lr: 0.5}\n");
-    assert_refused("onic did not write it");
+    assert_refused(
+        "config.yaml has no checksum and no version.txt beside it: onic did not write it");
     config_defaults(&given);
     set(&given, "run.on_exists", "overwrite");
     assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECANTCREATE, "is not a run and is not");
