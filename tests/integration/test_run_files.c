@@ -131,13 +131,17 @@ static void what_was_learned_of_a_source_is_learned_anew_without_it(void **state
               "$onic labels sources poisoned | tail -n +2 | grep -q \"^ *$($onic labels count "
               "poisoned)  100.0% .* rules  *patterns$\"",
               0, "");
-    ends_with(r, "$onic labels distrust poisoned", 64, "name the source");
+    ends_with(r, "$onic labels distrust poisoned", 64,
+              "name the source: the annotator that answered, or its model, as `onic labels export` "
+              "shows them");
     ends_with(r, "! test -e poisoned/checkpoints/DISTRUSTED", 0, "");
     ends_with(
         r,
         "before=$($onic labels count poisoned) && $onic labels distrust poisoned rules >out && "
         "grep -q \"^$before labels and abstentions of rules are set aside\" out && "
-        "test $($onic labels count poisoned) = 0 && $onic labels verify poisoned >out",
+        "test $($onic labels count poisoned) = 0 && $onic labels verify poisoned >out && "
+        "grep -q \"^$before labels were set aside, being damaged or of a source that is not "
+        "trusted, and their questions asked again$\" out",
         0, "");
     ends_with(r,
               "$onic train --run-dir=poisoned --annotator.id=random --frames=90000000 >out 2>&1 & "
@@ -243,6 +247,32 @@ static void change_labels(struct reading *r, const char *run, const char *text)
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
+}
+
+/* Each kind of damage that a verification tells apart, in a store of its own. */
+static void a_verification_says_what_is_damaged(void **state)
+{
+    static const struct {
+        const char *harm, *line;
+    } kinds[] = {
+        {"DELETE FROM labels WHERE id = 2", "missing: 1 labels that were given a number"},
+        {"UPDATE meta SET value = 1 WHERE name = 'last_id'",
+         "damaged: the counter of labels is behind them; the next server mends it"},
+        {"UPDATE identities SET goal = 'another'", "damaged: 1 identities of labels"},
+        {"INSERT INTO notes(identity, name, value, row_check) VALUES (1, 'x', 'y', 0)",
+         "damaged: 1 notes of annotators, which are made anew"},
+        {"UPDATE labels SET label = 1 - label WHERE id <= 22", "damaged: 2 more rows"},
+    };
+    struct reading *r = *state;
+    char line[300];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        ends_with(r, "rm -rf harmed && cp -r run harmed", 0, "");
+        change_labels(r, "harmed", kinds[i].harm);
+        ends_with(r, "$onic labels verify harmed >out", 74,
+                  " is damaged or incomplete, as said; `onic labels export ");
+        snprintf(line, sizeof line, "grep -qx '%s' out || { cat out; false; }", kinds[i].line);
+        ends_with(r, line, 0, "");
+    }
 }
 
 static void labels_that_are_damaged_or_gone_are_said(void **state)
@@ -369,6 +399,7 @@ int main(void)
         cmocka_unit_test(a_run_of_another_user_is_read),
         cmocka_unit_test(a_run_that_cannot_be_written_is_read),
         cmocka_unit_test(labels_of_a_killed_server_are_read_without_writing),
+        cmocka_unit_test(a_verification_says_what_is_damaged),
         cmocka_unit_test(labels_that_are_damaged_or_gone_are_said),
         cmocka_unit_test(a_learner_without_actors_says_how_long_it_starves),
         cmocka_unit_test(what_was_learned_of_a_source_is_learned_anew_without_it),

@@ -24,22 +24,22 @@ static void what_breaks_the_contract_is_one_sentence(void **state)
     } cases[] = {
         {"abi", "was built with another onic_env.h (ABI 2"},
         {"size", "was built with another onic_env.h"},
-        {"nothing", "returned nothing"},
-        {"no step", "lacks one of create"},
+        {"nothing", "env.plugin: onic_env() of "},
+        {"no step", " lacks one of create, spec, seed, reset, step, observe, free"},
         {"no names", "no family name of letters"},
         {"family", "no family name of letters"},
         {"taken", "the family 'minigrid'"},
-        {"no spec", "has no fields"},
-        {"no fields", "has no fields"},
-        {"type", "unknown type"},
-        {"dimension", "dimension below 1"},
-        {"huge", "more than 4194304 elements"},
-        {"field name", "letters, digits or _"},
-        {"twice", "two fields of one name"},
+        {"no spec", "has no fields, or more than 16"},
+        {"no fields", "has no fields, or more than 16"},
+        {"type", "has a field of an unknown type or of other than 1 to 3 dimensions"},
+        {"dimension", "has a field with a dimension below 1 or above 4194304"},
+        {"huge", "has a field of more than 4194304 elements"},
+        {"field name", "has a field whose name is not 1 to 23 letters, digits or _"},
+        {"twice", "has two fields of one name"},
         {"max_steps", "has no max_steps"},
-        {"stats", "no function for them"},
-        {"count", "default_count"},
-        {"snapshot", "without save and load"},
+        {"stats", "has more than 12 statistics, or no names or no function for them"},
+        {"count", "has a default_count that is not 0 to 4096"},
+        {"snapshot", "has snapshots without save and load, or larger than 64 MiB"},
         {"kind", "actions of an unknown kind"},
         {"continuous", "says neither how many choices nor which bounds"},
         {"bounds", "bounds of a number that are not finite with the low one below"},
@@ -51,7 +51,7 @@ static void what_breaks_the_contract_is_one_sentence(void **state)
         {"no actions", "has no actions"},
         {"action name", "an action without a name"},
         {"create", "bad: give it a map"},
-        {"mute", "did not say why"},
+        {"mute", "the plug-in could not make it and did not say why"},
     };
     with_plugin("plugin_bad");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -142,7 +142,8 @@ static void its_own_options_reach_it(void **state)
     assert_err(env_create(&e, "minigrid:Unlock", &cfg, 0, &err), ONIC_ECONFIG,
                "for environments of env.plugin");
     snprintf(cfg.env_options, sizeof cfg.env_options, "fast");
-    assert_err(env_create(&e, "lake", &cfg, 0, &err), ONIC_ECONFIG, "must be pairs key=value");
+    assert_err(env_create(&e, "lake", &cfg, 0, &err), ONIC_ECONFIG,
+               "env.options has 'fast', must be pairs key=value with ; between them");
 }
 
 int main(void)
