@@ -145,6 +145,11 @@ static void a_png_needs_gnuplot(void **state)
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 0);
     assert_non_null(strstr(text_in(s, "c.png"), "set title 'corridor'"));
     assert_non_null(strstr(text_in(s, "c.png"), "secret: ."));
+    scene_script(s, "gnuplot", "#!/bin/sh\n/bin/cat >/dev/null\nexit 1\n");
+    program_start_shell(&s->a, s->dir, "png", line);
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
+    assert_said(s, "gnuplot drew no picture (what it said is above); --out=FILE.svg needs no "
+                   "gnuplot");
 }
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, scene_setup, scene_teardown)

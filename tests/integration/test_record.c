@@ -445,6 +445,9 @@ static void a_video_that_cannot_be_made_is_said(void **state)
     fails("PATH=/nowhere exec $onic record run --mp4=b.mp4", 64, "ffmpeg, which is not installed");
     fake_ffmpeg("echo 'a codec is missing' >&2; exit 3");
     fails("PATH=$PWD/bin:$PATH exec $onic record run --mp4=b.mp4", 74, "a codec is missing");
+    fake_ffmpeg("exit 0"); /* before it is given anything */
+    fails("PATH=$PWD/bin:$PATH exec $onic record run --mp4=b.mp4", 74,
+          "ffmpeg ended before the last picture of ");
     fake_ffmpeg("cat >/dev/null; printf 'first\\nNo space left on device\\n' >&2; exit 1");
     fails("PATH=$PWD/bin:$PATH exec $onic record run --mp4=b.mp4", 74,
           "b.mp4 could not be written by ffmpeg: No space left on device");
@@ -462,6 +465,8 @@ static void what_is_there_stays(void **state)
     fails("exec $onic record run --gif=mine.gif", 73, "mine.gif is there already");
     fails("exec $onic record run --cast=mine.gif", 73, "--force to replace it");
     fails("PATH=$PWD/bin:$PATH exec $onic record run --mp4=mine.mp4", 73, "is there already");
+    fails("exec $onic record run --gif=/dev/null --force", 73,
+          "/dev/null is no file that could be replaced");
     assert_string_equal(program_text(path_of("mine.gif")), "mine");
     assert_string_equal(program_text(path_of("mine.mp4")), "mine");
     says_and_ends("PATH=$PWD/bin:$PATH exec $onic record run --gif=mine.gif --mp4=mine.mp4 --force",

@@ -198,7 +198,10 @@ static void another_world_is_noticed_and_nonsense_is_named(void **state)
     rewrite(s, file, "reward.jsonl", "5s/\"reward\":[^,]*/\"reward\":3/");
     ends(s, "replay reward.jsonl", 78, "step 4 of reward.jsonl cannot be played again: the reward");
     rewrite(s, file, "action.jsonl", "3s/\"action\":[0-9]*/\"action\":99/");
-    ends(s, "replay action.jsonl", 64, "step 2 takes action 99");
+    ends(s, "replay action.jsonl", 64, "step 2 takes action 99, minigrid:DoorKey-6x6 has 0..6");
+    rewrite(s, file, "several.jsonl", "3s/\"action\":[0-9]*/\"action\":[1,2]/");
+    ends(s, "replay several.jsonl", 64,
+         "several.jsonl: step 2 takes no action of minigrid:DoorKey-6x6");
     rewrite(s, file, "line.jsonl", "4s/.*/{}/");
     ends(s, "replay line.jsonl", 64, "line 4 is not a step");
     rewrite(s, file, "empty.jsonl", "2,$d");

@@ -363,6 +363,11 @@ static void a_failed_run_is_named_and_stops_no_other(void **state)
     assert_int_equal(sweep(s, "two.yaml --frames=2000"), 73);
     assert_said(s, "hash-s2 failed: exit code 73: ");
     assert_said(s, "3 of 4 runs are done, 1 failed: hash-s2");
+    write_in(s, "runs/two/sweep.json", "{\"ru");
+    assert_int_equal(sweep(s, "two.yaml --frames=2000"), 74);
+    assert_said(s,
+                "runs/two/sweep.json is damaged, so it cannot be told whether the runs beside it "
+                "are of this sweep; if they are, remove it");
     assert_true(steps_of(s, "runs/two/none-s2") >= 2000);
 }
 

@@ -230,6 +230,12 @@ static void a_bad_file_is_named_with_its_line(void **state)
     assert_refused("random: {draws: 1, train.lr: 3}", "is drawn as one of");
     assert_refused("random: {draws: 1, lr: {uniform: [0, 1]}}", "not draws, seed or an option");
     assert_refused("grid: {x: {a b: {}, a_b: {}}}", "two runs would be called a_b-s1");
+    char far[400] = "options: {}\ngrid: {x: {";
+    memset(far + strlen(far), 'a', 300);
+    strcat(far, ": {}, b: {}}}");
+    assert_refused(far, "f.yaml: the run aaaaaaaaaa");
+    assert_refused(far, "... would have a name of 303 bytes: give its values short names, as sets "
+                        "below an axis");
     assert_refused("exclude: s1", "is a list of names");
     assert_refused("exclude: [[s1]]", "a name that is none");
     assert_refused("seeds: [1, 2]\nexclude: [s1, s3]", "f.yaml:2: exclude: no run is called s3");
