@@ -158,14 +158,20 @@ static void a_deterministic_run_keeps_what_its_rounds_are_made_of(void **state)
              "--run-dir=run --listen=ipc://%s/l --env.id=corridor --reward.model=none "
              "--deterministic --actors.count=2",
              s->dir);
-    scene_fails_within(s, "onic-learner", args, 64, "actors.count, which was 1", 6);
+    scene_fails_within(s, "onic-learner", args, 64,
+                       "a deterministic run keeps its actors.count, which was 1 and is 2 now; give "
+                       "--actors.count=1 or another --run-dir",
+                       6);
     snprintf(args, sizeof args, "%s --frames=20000 --env.count=16", usual);
     assert_int_equal(program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS), 0);
     snprintf(args, sizeof args, "%s --frames=20000 --on-exists=overwrite --deterministic=false",
              usual);
     assert_int_equal(program_run(&s->a, s->dir, "a", "onic", args, SCENE_LONG_MS), 0);
     snprintf(args, sizeof args, "%s --frames=40000 --deterministic --actors.count=1", usual);
-    scene_fails_within(s, "onic", args, 64, "the run was not deterministic until now", 4);
+    scene_fails_within(s, "onic", args, 64,
+                       "the run was not deterministic until now, so it cannot go on as one; leave "
+                       "--deterministic out or give another --run-dir",
+                       4);
 }
 
 /* --- refused by a part, after it began ------------------------------------------------------- */

@@ -296,6 +296,20 @@ static void what_was_done_before_there_was_an_option_is_named(void **state)
     assert_string_equal(remedy, "llm.answer was text and is auto now; give --llm.answer=text");
     label_options_remedy("option llm.model=n\n", now, "rules m g", "rules m g", remedy);
     assert_null(strstr(remedy, "llm.answer"));
+    /* nothing that is an option differs */
+    label_options_remedy("", now, "llm m x/g@0123456789abcdef0123456789abcdef a",
+                         "llm m x/g@0123456789abcdef0123456789abcdef b", remedy);
+    assert_string_equal(remedy,
+                        "give the old annotator options, or bring the old prompt file back");
+    label_options_remedy("", now, "llm m x/g@0123456789abcdef0123456789abcdef",
+                         "llm m x/g@0123456789abcdef0123456789abcde0", remedy);
+    assert_string_equal(remedy, "the goal file, or the caption pool beside it, is another one; "
+                                "bring the old one back");
+    assert_ok(config_set(cfg, "annotator.id", "auto", CONFIG_CLI, "", &err));
+    label_options(now, cfg);
+    label_options_remedy("", now, "rules m g", "embedding m g", remedy);
+    assert_string_equal(remedy, "annotator.id=auto means another annotator now; give "
+                                "--annotator.id=rules");
     free(cfg);
     free(now);
 }
