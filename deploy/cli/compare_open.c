@@ -18,8 +18,14 @@
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/compare_table.h"
+#include "deploy/cli/json_file.h"
 
-enum { OPEN_PATH_MAX = 4300, VERSIONS_BYTES = 1 << 16, COMPARE_RUNS_MAX = 10000 };
+enum {
+    OPEN_PATH_MAX = 4300,
+    VERSIONS_BYTES = 1 << 16,
+    EVAL_BYTES_MAX = 1 << 24,
+    COMPARE_RUNS_MAX = 10000
+};
 
 static bool word_in(const char *word, const char *list)
 {
@@ -92,11 +98,17 @@ static double eval_statistic(const json_t *eval, const char *name)
     return isnan(v) ? eval_number(eval, name) : v;
 }
 
-static void read_run_eval(const struct compare_set *s, struct compare_run *r)
+/* Without one the figures are those of the training, so one that is there and cannot be read is
+ * said. */
+static void read_run_eval(struct compare_set *s, struct compare_run *r)
 {
     char path[OPEN_PATH_MAX];
+    struct onic_err why = {0};
+    json_t *eval;
     snprintf(path, sizeof path, "%.4200s/eval.json", r->path);
-    json_t *eval = json_load_file(path, 0, NULL);
+    int rc = json_file_read(&eval, path, EVAL_BYTES_MAX, &why);
+    if (rc && rc != ONIC_ENOTFOUND)
+        compare_note(s, "%s; the run counts as one that was not evaluated", why.msg);
     r->eval_success = eval_number(eval, "success_rate");
     r->eval_return = eval_number(eval, "return");
     r->eval_episodes = (int)json_integer_value(json_object_get(eval, "episodes"));
@@ -122,7 +134,7 @@ static void take_run_options(const struct compare_set *s, struct compare_run *r,
 }
 
 /* A run that was added and is none, or cannot be read, is taken out by the caller. */
-static int read_run(const struct compare_set *s, struct compare_run *r, const char *path,
+static int read_run(struct compare_set *s, struct compare_run *r, const char *path,
                     const char *const *metrics, int n, struct onic_err *err)
 {
     struct config *c = xmalloc(sizeof *c);

@@ -18,6 +18,7 @@
 #include "common/base/shell.h"
 #include "common/checkpoint/safe_file.h"
 #include "deploy/cli/commands.h"
+#include "deploy/cli/json_file.h"
 #include "deploy/cli/json_text.h"
 #include "deploy/cli/sweep_keep.h"
 #include "deploy/cli/train_end.h"
@@ -46,7 +47,8 @@ static bool is_evaluated(const char *dir, uint64_t env_steps, int episodes)
 {
     char path[FOLDER_PATH_MAX];
     folder_path(path, dir, "eval.json");
-    json_t *eval = json_load_file(path, 0, NULL);
+    json_t *eval;
+    json_file_read(&eval, path, SWEEP_JSON_MAX, NULL);
     double at = json_number_value(json_object_get(eval, "trained_env_steps"));
     bool same = eval && at >= 0 && at < 9e15 && (uint64_t)at == env_steps &&
                 json_integer_value(json_object_get(eval, "episodes")) == episodes;
@@ -159,19 +161,14 @@ static int compare_runs(const struct sweep *s, json_t *before, struct onic_err *
 static int read_document(const char *dir, json_t **out, struct onic_err *err)
 {
     char path[FOLDER_PATH_MAX];
-    json_error_t what;
-    struct stat st;
-    *out = NULL;
     folder_path(path, dir, SWEEP_JSON);
-    if (stat(path, &st) != 0)
-        return errno == ENOENT ? ONIC_OK : file_unreadable(path, errno, err);
-    *out = st.st_size <= SWEEP_JSON_MAX ? json_load_file(path, 0, &what) : NULL;
-    if (json_is_object(json_object_get(*out, "runs")))
+    int rc = json_file_read(out, path, SWEEP_JSON_MAX, err);
+    if (rc == ONIC_ENOTFOUND)
         return ONIC_OK;
+    if ((rc && rc != ONIC_EDAMAGED) || json_is_object(json_object_get(*out, "runs")))
+        return rc;
     json_decref(*out);
     *out = NULL;
-    if (access(path, R_OK) != 0)
-        return file_unreadable(path, errno, err);
     return err_set(err, ONIC_EDAMAGED,
                    "%s is damaged, so it cannot be told whether the runs beside it are of this "
                    "sweep; if they are, remove it",

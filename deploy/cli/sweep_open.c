@@ -16,13 +16,14 @@
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/compare_open.h"
+#include "deploy/cli/json_file.h"
 #include "deploy/cli/sweep_keep.h"
 #include "deploy/cli/sweep_kept.h"
 #include "deploy/cli/train_options.h"
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
 
-enum { SWEEP_WORD_MAX = 3 * CONFIG_STR_MAX };
+enum { SWEEP_WORD_MAX = 3 * CONFIG_STR_MAX, EVAL_BYTES_MAX = 1 << 24 };
 
 /* --- words of a command ---------------------------------------------------------------------- */
 
@@ -214,8 +215,10 @@ static int check_kept_option(const struct sweep_job *j, const struct config *wan
 static int check_kept_episodes(const struct sweep_job *j, const char *file, struct onic_err *err)
 {
     char path[4 * CONFIG_STR_MAX];
+    json_t *eval = NULL;
     snprintf(path, sizeof path, "%.1900s/eval.json", j->kept);
-    json_t *eval = j->eval ? json_load_file(path, 0, NULL) : NULL;
+    if (j->eval)
+        json_file_read(&eval, path, EVAL_BYTES_MAX, NULL);
     long long was = json_integer_value(json_object_get(eval, "episodes"));
     json_decref(eval);
     if (!j->eval || was == j->episodes)

@@ -263,6 +263,25 @@ static int refuse_other_file(const char *path, enum label_store_mode mode, struc
                    path, kind);
 }
 
+/* What SQLite keeps beside a store it opens by name: a pipe there has no end, and what a link leads
+ * to is no business of whoever can write the folder. */
+static int refuse_what_is_beside(const char *path, struct onic_err *err)
+{
+    static const char *const beside[] = {"-wal", "-journal", "-shm"};
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+        char name[4200];
+        struct stat st;
+        snprintf(name, sizeof name, "%.4096s%s", path, beside[i]);
+        if (lstat(name, &st) != 0 || S_ISREG(st.st_mode))
+            continue;
+        const char *kind = S_ISLNK(st.st_mode) ? "a link" : file_kind(name);
+        return err_set(err, ONIC_ECONFIG,
+                       "%s is %s, where the label store has a file of its own; move it away", name,
+                       kind ? kind : "something else");
+    }
+    return ONIC_OK;
+}
+
 /* Read as a copy in which the file is put right, does the store hold together? */
 static int try_mended_log(struct label_store *s, struct onic_err *err)
 {
@@ -321,6 +340,8 @@ int label_store_open(struct label_store **out, const char *path, enum label_stor
     if (mode == LABEL_STORE_READ && access(path, F_OK) != 0 && errno == ENOENT)
         return err_set(err, ONIC_ENOTFOUND, "there is no label store at %s", path);
     int other = refuse_other_file(path, mode, err);
+    if (!other)
+        other = refuse_what_is_beside(path, err);
     if (other)
         return other;
     struct label_store *s = xcalloc(1, sizeof *s);

@@ -2,6 +2,7 @@
 /* test_compare.c - `onic compare` of run directories that are as they should be, and of others. */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "tests/onic_test.h"
 #include "tests/support/files.h"
@@ -108,6 +109,23 @@ static void columns_come_from_metrics_and_evaluation(void **state)
     scene_fails(s, "onic", "compare r --columns=eval/skore", 64, "no run has eval/skore");
 }
 
+/* Else its figures are those of the training, unsaid; and a pipe has no end. */
+static void an_evaluation_that_cannot_be_read_is_said(void **state)
+{
+    struct scene *s = *state;
+    char path[400];
+    make_run(s, "r/a", "corridor", LINES);
+    make_run(s, "r/b", "corridor", LINES);
+    write_in(s, "r/a/eval.json", "{\"episodes\":4,\"return\":{\"mean\":3");
+    snprintf(path, sizeof path, "%s/r/b/eval.json", s->dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    scene_succeeds(s, "compare r --metric=success");
+    assert_said(s, "r/a/eval.json is damaged: it is no JSON; the run counts as one that was not "
+                   "evaluated");
+    assert_said(s, "r/b/eval.json is a pipe, not a regular file; the run counts as one that was "
+                   "not evaluated");
+}
+
 /* At its frames or its success a run is done; the table's own word names a metric. */
 static void only_what_is_not_at_its_end_is_named(void **state)
 {
@@ -160,6 +178,7 @@ int main(void)
         SCENE(odd_runs_are_named_and_the_others_compared),
         SCENE(what_cannot_be_compared_is_one_sentence),
         SCENE(columns_come_from_metrics_and_evaluation),
+        SCENE(an_evaluation_that_cannot_be_read_is_said),
         SCENE(only_what_is_not_at_its_end_is_named),
         SCENE(a_png_needs_gnuplot),
     };

@@ -156,6 +156,36 @@ static void what_cannot_be_opened_is_told_with_the_reason(void **state)
     assert_null(s);
 }
 
+/* SQLite opens them by name: a pipe kept every reader waiting, for ever. */
+static void what_lies_in_the_place_of_its_own_files_is_named(void **state)
+{
+    struct store_case *f = *state;
+    static const char *const beside[] = {"-wal", "-journal", "-shm"};
+    label_store_close(open_server(f->path));
+    for (size_t i = 0; i < sizeof beside / sizeof *beside; i++)
+        for (int mode = LABEL_STORE_SERVER; mode <= LABEL_STORE_READ; mode++) {
+            struct label_store *s = NULL;
+            char name[400], sentence[100];
+            snprintf(name, sizeof name, "%s%s", f->path, beside[i]);
+            assert_int_equal(mkfifo(name, 0600), 0);
+            snprintf(sentence, sizeof sentence,
+                     "%s is a pipe, where the label store has a file of "
+                     "its own; move it away",
+                     beside[i]);
+            alarm(60);
+            assert_err(label_store_open(&s, f->path, (enum label_store_mode)mode, &err),
+                       ONIC_ECONFIG, sentence);
+            alarm(0);
+            assert_int_equal(unlink(name), 0);
+            assert_int_equal(symlink("/etc/passwd", name), 0);
+            assert_err(label_store_open(&s, f->path, (enum label_store_mode)mode, &err),
+                       ONIC_ECONFIG, " is a link, where the label store has a file of its own");
+            assert_int_equal(unlink(name), 0);
+            assert_ok(label_store_open(&s, f->path, (enum label_store_mode)mode, &err));
+            label_store_close(s);
+        }
+}
+
 static void one_server_at_a_time(void **state)
 {
     struct store_case *f = *state;
@@ -385,6 +415,7 @@ int main(void)
         TEST(labels_that_cannot_be_are_not_imported),
         TEST(a_whole_row_that_no_label_can_be_is_set_aside),
         TEST(what_cannot_be_opened_is_told_with_the_reason),
+        TEST(what_lies_in_the_place_of_its_own_files_is_named),
         TEST(one_server_at_a_time),
         TEST(a_full_disk_stops_writing_only_until_there_is_room),
         TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
