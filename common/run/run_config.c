@@ -108,13 +108,25 @@ static int read_config_file(const char *dir, struct config *onto, struct onic_er
     return rc;
 }
 
+/* A file of before there were checksums is believed. */
+bool run_dir_config_doubted(const char *dir, char why[RUN_CONFIG_WHY_MAX])
+{
+    return run_file_exists(dir, RUN_ID_FILE) && run_config_look(dir, why) == RUN_CONFIG_BAD;
+}
+
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err)
 {
     config_defaults(out);
+    char why[RUN_CONFIG_WHY_MAX];
     int rc = read_config_file(dir, out, err);
-    if (!rc)
-        mark_defaults(out);
-    return rc;
+    if (rc)
+        return rc;
+    mark_defaults(out);
+    if (run_dir_config_doubted(dir, why))
+        log_warn("the options of a run are not as onic wrote them, and what they lack counts as "
+                 "the default",
+                 kv("run", dir), kv("why", (const char *)why));
+    return ONIC_OK;
 }
 
 /* Portable options alone: its plug-ins are names of files, not paths. */

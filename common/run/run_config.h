@@ -16,7 +16,6 @@ enum run_config_state {
     RUN_CONFIG_WHOLE, /* as onic wrote it, or cannot be read: reading it says why */
     RUN_CONFIG_BAD,   /* refused unless run.config says otherwise */
 };
-enum { RUN_CONFIG_WHY_MAX = 256 };
 
 /* why, may be NULL: of a bad one, what follows the name of the directory in a sentence. */
 enum run_config_state run_config_look(const char *dir, char why[RUN_CONFIG_WHY_MAX]);

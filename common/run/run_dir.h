@@ -34,6 +34,12 @@ bool run_dir_resumes(const char *dir, const struct config *given);
  * config.yaml. */
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
 
+enum { RUN_CONFIG_WHY_MAX = 256 };
+/* True: config.yaml is not as onic wrote it, so that who only reads the run takes the defaults for
+ * what it lacks. why: what follows the name of the directory in a sentence. run_dir_config has
+ * warned of it in the log. */
+bool run_dir_config_doubted(const char *dir, char why[RUN_CONFIG_WHY_MAX]);
+
 /* ONIC_ECONFIG: config.yaml is not as onic wrote it; what the next reader would make of it is not
  * what the run was started with. */
 int run_dir_check_config(const char *dir, struct onic_err *err);

@@ -114,6 +114,13 @@ static void say_version(const char *run, const char *version)
                 run, version, ONIC_VERSION);
 }
 
+static void say_doubt(const char *run)
+{
+    char why[RUN_CONFIG_WHY_MAX];
+    if (run_dir_config_doubted(run, why))
+        log_say(LOG_WARN, "onic status", "%s: %s; what it lacks counts as the default", run, why);
+}
+
 static int status_show(const struct status_args *a, struct onic_err *err)
 {
     struct status_stored *stored = xcalloc(1, sizeof *stored);
@@ -129,6 +136,7 @@ static int status_show(const struct status_args *a, struct onic_err *err)
                                                .version = stored->version};
         buf_init(&out, 1 << 18);
         say_version(a->run, stored->version);
+        say_doubt(a->run);
         (a->json ? run_status_json : run_status_text)(&s, &stored->wish, &names, &out);
         shown_write(stdout, out.data, out.len);
         buf_release(&out);

@@ -2,19 +2,21 @@
 /* top_source.c - see top_source.h. */
 #include "deploy/cli/top_source.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 #include "common/http/http_get.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/run_live.h"
 #include "learner/dashboard/history.h"
 #include "learner/process/run_identity.h"
 
-enum { ANSWER_MAX = 1 << 20, ANSWER_MS = 3000, LEDGER_TEXT_MAX = 1024 };
+enum { ANSWER_MAX = 1 << 20, ANSWER_MS = 3000, LEDGER_TEXT_MAX = 1024, TOP_PATH_MAX = 4096 };
 
 int top_source_find(struct top_source *s, struct onic_err *err)
 {
@@ -91,6 +93,23 @@ static void say_crashed(json_t *state)
     json_object_set_new(state, "bottleneck", json_string(""));
 }
 
+/* whole: the file has lines, and the last one has no numbers. */
+static int no_numbers(const char *dir, bool whole, struct onic_err *err)
+{
+    char path[TOP_PATH_MAX];
+    snprintf(path, sizeof path, "%.4000s/metrics.jsonl", dir);
+    FILE *f = plain_file_read(path, false);
+    if (!f && errno != ENOENT)
+        return file_unreadable(path, errno, err);
+    if (f)
+        fclose(f);
+    return whole ? err_set(err, ONIC_EDAMAGED, "the last line of %s is damaged", path)
+                 : err_set(err, ONIC_ENOTFOUND,
+                           "%s has no numbers yet: metrics.jsonl is written when training has "
+                           "begun",
+                           dir);
+}
+
 static int state_of_run(struct top_source *s, json_t **out, struct onic_err *err)
 {
     static char line[LINEAGE_LINE_MAX];
@@ -98,11 +117,9 @@ static int state_of_run(struct top_source *s, json_t **out, struct onic_err *err
     struct state_now now = {.phase = STATE_TRAINING, .waiting_s = (double)NAN};
     struct buf text;
     bool live = run_is_live(s->place); /* before its last line is read, which may be its end */
-    if (!run_identity_last_line(s->place, line) ||
-        !history_line(line, strlen(line), &numbers, &now.wall_s))
-        return err_set(err, ONIC_ENOTFOUND,
-                       "%s has no numbers yet: metrics.jsonl is written when training has begun",
-                       s->place);
+    bool whole = run_identity_last_line(s->place, line);
+    if (!whole || !history_line(line, strlen(line), &numbers, &now.wall_s))
+        return no_numbers(s->place, whole, err);
     json_t *object = json_loads(line, 0, NULL);
     read_now(s, object, &now);
     json_decref(object);

@@ -115,6 +115,41 @@ static void a_configuration_that_is_not_whole_is_refused(void **state)
               0, "resumed");
 }
 
+/* Who only looks is told, too: what the file lacks would be the defaults. */
+static void a_configuration_that_is_not_whole_is_said_to_who_reads(void **state)
+{
+    static const char *const commands[] = {"status harmed", "status harmed --json",
+                                           "top harmed --once", "compare harmed",
+                                           "labels verify harmed"};
+    static const char *const harms[] = {
+        "truncate -s 0 config.yaml", "truncate -s 3000 config.yaml",
+        "printf '\\0' | dd of=config.yaml bs=1 seek=3000 conv=notrunc status=none"};
+    char line[600];
+    (void)state;
+    for (size_t h = 0; h < sizeof harms / sizeof *harms; h++)
+        for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+            snprintf(line, sizeof line,
+                     "rm -rf harmed && cp -r run harmed && (cd harmed && %s) && $onic %s", harms[h],
+                     commands[i]);
+            ends_with(line, 0, " counts as the default");
+        }
+    ends_with("rm -rf harmed && cp -r run harmed && $onic status harmed", 0, "finished");
+    assert_null(strstr(said(), "counts as the default"));
+}
+
+/* `onic top` called all of it a run that is still to begin. */
+static void numbers_that_cannot_be_read_are_not_missing_ones(void **state)
+{
+    (void)state;
+    ends_with("rm -rf harmed && cp -r run harmed && echo junk >>harmed/metrics.jsonl && "
+              "$onic top harmed --once",
+              74, "the last line of harmed/metrics.jsonl is damaged");
+    ends_with("rm harmed/metrics.jsonl && mkfifo harmed/metrics.jsonl && $onic top harmed --once",
+              64, "harmed/metrics.jsonl is a pipe, not a regular file");
+    ends_with("rm harmed/metrics.jsonl && $onic top harmed --once", 64,
+              "harmed has no numbers yet: metrics.jsonl is written when training has begun");
+}
+
 static void an_edited_configuration_needs_a_word(void **state)
 {
     (void)state;
@@ -293,6 +328,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_that_is_not_whole_is_refused),
+        cmocka_unit_test(a_configuration_that_is_not_whole_is_said_to_who_reads),
+        cmocka_unit_test(numbers_that_cannot_be_read_are_not_missing_ones),
         cmocka_unit_test(an_edited_configuration_needs_a_word),
         cmocka_unit_test(an_edit_after_a_life_that_was_killed_needs_a_word_too),
         cmocka_unit_test(an_epoch_that_no_life_had_is_refused),
