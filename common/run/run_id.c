@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -116,6 +117,23 @@ static int check_run(const struct checkpoint_file *f, const char *dir, struct on
                    checkpoint_path(f), b, dir, a, dir);
 }
 
+/* A copy of an older one under a higher number would be gone on with in every life, whatever was
+ * trained since. */
+static int check_number(const struct checkpoint_file *f, struct onic_err *err)
+{
+    const char *path = checkpoint_path(f), *name = strrchr(path, '/');
+    uint64_t is = 0, called = strtoull((name ? name + 1 : path) + strlen("ckpt-"), NULL, 10);
+    int rc = checkpoint_meta(f, "weights_version")
+                 ? checkpoint_meta_u64(f, "weights_version", &is, err)
+                 : ONIC_OK;
+    if (rc || !checkpoint_meta(f, "weights_version") || is == called)
+        return rc;
+    return err_set(err, ONIC_ECONFIG,
+                   "the newest checkpoint, %s, holds update %llu, not %llu as it is called: it was "
+                   "renamed or copied; move it away, or give it the number of what it holds",
+                   path, (unsigned long long)is, (unsigned long long)called);
+}
+
 /* A run that is still to begin, or one whose checkpoints are gone: the folder was removed, or is on
  * a disk that is not mounted. */
 static int none_was_there(const char *dir, struct onic_err *err)
@@ -145,6 +163,8 @@ int run_dir_newest(struct checkpoint_file **out, const char *dir, struct buf *re
         rc = none_was_there(dir, err);
     if (!rc)
         rc = check_run(*out, dir, err);
+    if (!rc)
+        rc = check_number(*out, err);
     if (rc) {
         checkpoint_close(*out);
         *out = NULL;

@@ -212,6 +212,9 @@ static void a_checkpoint_of_another_run_is_refused(void **state)
     ends_with("rm harmed/checkpoints/ckpt-000000000005.safetensors && "
               "$onic train --run-dir=harmed --frames=30000",
               0, "resumed checkpoint=");
+    is_refused(&(struct harm){"cp checkpoints/ckpt-000000000000.safetensors "
+                              "checkpoints/ckpt-000000000999.safetensors",
+                              "holds update 0, not 999 as it is called"});
     is_refused(&(struct harm){"echo nonsense >run_id", "harmed/run_id holds no run id"});
     ends_with("rm harmed/run_id && $onic train --run-dir=harmed --frames=30000 && "
               "cmp run/run_id harmed/run_id",

@@ -126,6 +126,26 @@ static void a_checkpoint_of_another_run_is_refused_by_name(void **state)
     checkpoint_close(f);
 }
 
+/* `cp` of an older one, or of the best one, to the highest number. */
+static void a_checkpoint_of_another_update_than_its_name_is_refused(void **state)
+{
+    uint8_t mine[RUN_ID_BYTES];
+    struct checkpoint_file *f = NULL;
+    assert_ok(run_id_ensure(*state, mine, &err));
+    struct checkpoint *c = checkpoint_create();
+    checkpoint_add_bytes(c, "run_id", mine, RUN_ID_BYTES);
+    checkpoint_add_meta_u64(c, "weights_version", 7);
+    assert_ok(checkpoint_write_version(c, files_in("checkpoints"), 7, NULL, &err));
+    assert_ok(run_dir_newest(&f, *state, NULL, &err));
+    checkpoint_close(f);
+    assert_ok(checkpoint_write_version(c, files_in("checkpoints"), 99, NULL, &err));
+    checkpoint_free(c);
+    assert_err(run_dir_newest(&f, *state, NULL, &err), ONIC_ECONFIG,
+               "checkpoints/ckpt-000000000099.safetensors, holds update 7, not 99 as it is called: "
+               "it was renamed or copied; move it away, or ");
+    assert_null(f);
+}
+
 static void write_ledger(uint64_t consumed)
 {
     struct ledger l = {{.produced = consumed, .consumed = consumed}, {0}};
@@ -164,6 +184,7 @@ int main(void)
         IN_DIR(what_is_no_id_is_refused),
         IN_DIR(an_id_of_another_length_is_refused),
         IN_DIR(a_checkpoint_of_another_run_is_refused_by_name),
+        IN_DIR(a_checkpoint_of_another_update_than_its_name_is_refused),
         IN_DIR(a_run_that_was_trained_misses_its_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
