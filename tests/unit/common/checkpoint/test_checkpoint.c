@@ -266,7 +266,7 @@ static void no_checkpoint_and_no_valid_checkpoint_are_different(void **state)
     assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
                " can be used (the newest: ");
     assert_err(checkpoint_newest_valid(&f, files_folder(), NULL, &err), ONIC_EDAMAGED,
-               "; restore one from a copy, or remove them to start fresh");
+               "; restore one from a copy");
 }
 
 /* LATEST is written after the file that it names. */
