@@ -265,7 +265,9 @@ static void training_goes_on_and_every_label_says_who_gave_it(void **state)
     kill(p.pid, SIGINT);
     assert_int_equal(program_wait(&p, PATIENCE_MS), 0);
     const char *said = program_text(p.err);
-    assert_non_null(strstr(said, "another one is asked annotator=\"llm\" asked=\"rules\""));
+    assert_non_null(strstr(
+        said,
+        "the annotator cannot answer: another one is asked annotator=\"llm\" asked=\"rules\""));
     assert_non_null(strstr(said, "the annotator is asked again annotator=\"llm\""));
     labels(&counts);
     assert_int_equal(counts.asked_twice, 0);

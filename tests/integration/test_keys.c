@@ -104,7 +104,10 @@ static void who_may_not_join_is_told_why(void **state)
                         "while :; do $ONIC_BUILD/onic-actor --learner=tcp://127.0.0.1:$(cat port); "
                         "test $? = 77 || exit; done");
     await_word(s->b.err, "--security.keys=DIR", SCENE_SOON_MS);
-    await_word(s->a.err, "it has no keys, and here they are wanted", SCENE_LONG_MS);
+    await_word(s->a.err,
+               "a connection was refused: it has no keys, and here they are wanted; give that "
+               "program --security.keys=DIR",
+               SCENE_LONG_MS);
     program_kill(&s->b);
     program_start_shell(&s->b, s->dir, "b",
                         "cp keys/observer.allow other/learner.allow; exec $ONIC_BUILD/onic-actor "

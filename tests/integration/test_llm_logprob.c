@@ -10,6 +10,7 @@
 
 #include "reward_server/store/label_store.h"
 #include "tests/support/llm_case.h"
+#include "tests/support/said.h"
 #include "tests/support/scripted.h"
 
 enum { MANY = LLM_CASE_MANY };
@@ -60,13 +61,18 @@ static void without_calibration_the_bias_stays(void **state)
     (void)state;
     prepare(&r, "lp_chat~none", "logprob");
     annotator_run_set(&r, "llm.calibration", "none");
+    r.want = 6 * MANY;
+    said_begin(LOG_WARN);
     annotator_run_open(&r, "llm");
-    for (int i = 0; i < MANY; i++)
+    for (int i = 0; i < r.want; i++)
         annotator_run_submit(&r, i);
     assert_true(wait_until(annotator_run_answered, &r, ANNOTATOR_RUN_PATIENCE_MS));
-    assert_int_equal(r.labels, MANY);
-    assert_int_equal(r.right, MANY / 2);
+    said_end();
+    assert_int_equal(r.labels, 6 * MANY);
+    assert_int_equal(r.right, 3 * MANY);
     assert_non_null(strstr(r.raw, "taken off +0.000"));
+    assert_said("every answer of the language model is on one side: another wording "
+                "(annotator.prompt), a larger model, or llm.calibration labels=64 all=");
     annotator_run_dispose(&r);
 }
 
@@ -267,6 +273,14 @@ static void set_server(struct annotator_run *r, const char *behaviour)
     annotator_run_set(r, "llm.url", url);
 }
 
+/* While it asks the server what it can. */
+static bool note_is_told(void *ctx)
+{
+    annotator_run_answered(ctx);
+    return log_said((char[]){"what the label store says of earlier answers cannot be read: it is "
+                             "asked anew note="});
+}
+
 /* What was taken off in the first life is taken off in the second, though the server would say
  * something else now; and a server without log-probabilities cannot go on with such labels. */
 static void the_calibration_is_kept_with_the_identity(void **state)
@@ -296,6 +310,14 @@ static void the_calibration_is_kept_with_the_identity(void **state)
     open_with_store(&r);
     annotator_run_submit(&r, 0);
     assert_true(wait_until(annotator_run_says, &h, ANNOTATOR_RUN_PATIENCE_MS));
+    annotator_run_close(&r);
+    assert_ok(label_store_put_note(store, "llm", "{\"answer\": 7}", &err));
+    set_server(&r, "lp_chat~again");
+    said_begin(LOG_WARN);
+    open_with_store(&r);
+    annotator_run_submit(&r, 0);
+    assert_true(wait_until(note_is_told, &r, ANNOTATOR_RUN_PATIENCE_MS));
+    said_end();
     annotator_run_close(&r);
     label_store_close(store);
     annotator_run_dispose(&r);

@@ -227,7 +227,8 @@ static void a_refused_field_is_remembered(void **state)
 {
     struct annotator_run r;
     (void)state;
-    struct told told = {.part = "left out from now on"};
+    struct told told = {
+        .part = "the server refuses a field of the request: it is left out from now on"};
     llm_case_prepare(&r, server.port, "no_top_p~once");
     log_set_writer(count_line, &told);
     annotator_run_open(&r, "llm");

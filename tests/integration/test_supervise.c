@@ -135,7 +135,8 @@ static void a_learner_without_a_pulse_is_named_and_replaced(void **state)
     start(s);
     assert_int_equal(finish(s), 0);
     assert_int_equal(count_word(s, "events", "life"), 2);
-    assert_non_null(strstr(slurp(s, "stderr"), "waiting for the learner"));
+    assert_non_null(
+        strstr(slurp(s, "stderr"), "waiting for the learner: it is running but has not reported"));
     assert_non_null(strstr(slurp(s, "stderr"), "does not report and is replaced"));
 }
 

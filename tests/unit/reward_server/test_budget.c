@@ -117,10 +117,14 @@ static void nothing_is_asked_while_the_file_cannot_be_written(void **state)
     (void)state;
     struct llm_budget b = open_budget(0);
     snprintf(b.path, sizeof b.path, "%s/gone/labels.sqlite.spent", files_folder());
+    said_begin(LOG_ERROR);
     assert_false(llm_budget_reserve(&b, IN, OUT));
+    said_end();
+    assert_said("the language model is not asked: what it costs cannot be written down why=\"");
     assert_true(llm_budget_full(&b));
     llm_budget_text(&b, text);
-    assert_non_null(strstr(text, "cannot be written"));
+    assert_int_equal(strncmp(text, "asking pauses: /", 16), 0);
+    assert_non_null(strstr(text, " cannot be written"));
     assert_int_equal(mkdir(files_in("gone"), 0700), 0);
     assert_true(llm_budget_reserve(&b, IN, OUT));
     assert_false(llm_budget_full(&b));
@@ -186,7 +190,11 @@ static void a_file_that_is_gone_beside_labels_is_said(void **state)
         assert_ok(llm_budget_open(&b, &cases[i].limits, files_in("labels.sqlite"), cases[i].labels,
                                   &err));
         said_end();
-        assert_int_equal(strstr(said_text, "its budget begins anew file=") != NULL, cases[i].said);
+        assert_int_equal(strstr(said_text,
+                                "labels are there, and no file says what the language model "
+                                "has cost so far: unless others gave them, its budget "
+                                "begins anew file=") != NULL,
+                         cases[i].said);
     }
 }
 

@@ -244,7 +244,9 @@ static void what_is_given_is_not_named(void **state)
     log_set_writer(NULL, NULL);
     assert_string_equal(mine.env_plugin, "");
     assert_string_equal(mine.env_nle, "");
-    assert_non_null(strstr(warned, "are left aside options=\"env.nle\" of=\"run/c\""));
+    assert_non_null(
+        strstr(warned, "options that only the command line, the environment and a configuration "
+                       "named there decide are left aside options=\"env.nle\" of=\"run/c\""));
 }
 
 int main(void)
