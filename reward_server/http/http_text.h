@@ -35,7 +35,8 @@ size_t http_hide_key_in_body(char *body, size_t len, const char *key);
 
 /* True when `served`, as an answer names it, is the model `wanted`: the same name but for case, a
  * folder or organisation that only one of them gives, the ending of a file, or a date or version
- * that only one of them gives ("gpt-4o-mini-2024-07-18" for "gpt-4o-mini"). "" is any model. */
+ * that only one of them gives ("gpt-4o-mini-2024-07-18" for "gpt-4o-mini"). "" is any model. Names
+ * of more than 512 bytes are the same only when each byte is. */
 bool http_same_model(const char *wanted, const char *served);
 
 #endif /* ONIC_REWARD_SERVER_HTTP_HTTP_TEXT_H */

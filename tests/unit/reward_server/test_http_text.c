@@ -165,6 +165,23 @@ static void only_a_date_or_a_version_is_the_same_model(void **state)
             fail_msg("%s is %s", other[i][1], other[i][0]);
 }
 
+/* Of a server that answers with a megabyte: at once, or this would not end. */
+static void a_name_that_is_none_is_not_taken_apart(void **state)
+{
+    (void)state;
+    enum { BYTES = 1 << 20 };
+    static const char *const end[] = {"-latest", "-001", "-v1"};
+    char *name = malloc(BYTES + 1);
+    for (size_t k = 0; k < sizeof end / sizeof *end; k++) {
+        size_t n = strlen(end[k]), at = (size_t)snprintf(name, BYTES, "gpt-4o-mini");
+        for (; at + n <= BYTES; at += n)
+            memcpy(name + at, end[k], n + 1);
+        assert_false(http_same_model("gpt-4o-mini", name));
+        assert_true(http_same_model(name, name));
+    }
+    free(name);
+}
+
 static void a_key_is_hidden_wherever_it_stands(void **state)
 {
     char text[] = "sk-12345678 and sk-12345678.", other[] = "a word";
@@ -265,6 +282,7 @@ int main(void)
         cmocka_unit_test(the_field_that_is_refused_is_found),
         cmocka_unit_test(a_status_tells_who_can_mend_it),
         cmocka_unit_test(only_a_date_or_a_version_is_the_same_model),
+        cmocka_unit_test(a_name_that_is_none_is_not_taken_apart),
         cmocka_unit_test(a_key_is_hidden_wherever_it_stands),
         cmocka_unit_test(a_key_is_hidden_in_a_body_as_json_writes_it),
         cmocka_unit_test(addresses_keep_their_query),
