@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/base/rng.h"
 #include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/sock_calls.h"
 #include "common/wire/frame/sock_guard.h"
 #include "common/wire/frame/sock_trouble.h"
 #include "common/wire/frame/sock_zap.h"
@@ -133,6 +134,14 @@ static int show_keys(void *s, const char *address, const struct sock_options *o,
 
 /* --- binding and connecting -------------------------------------------------------------- */
 
+void sock_context_end(void *context)
+{
+    int rc;
+    do
+        rc = zmq_ctx_term(context);
+    while (sock_call_interrupted(rc));
+}
+
 /* The first may choose the port, the others take the same. */
 static int bind_all(void *s, const struct sock_endpoints *e, char bound[SOCK_ADDRESS_MAX])
 {
@@ -143,9 +152,9 @@ static int bind_all(void *s, const struct sock_endpoints *e, char bound[SOCK_ADD
         if (i)
             sock_with_port(e->at[i].text, bound, at);
         sock_set_int(s, ZMQ_IPV6, e->at[i].ipv6);
-        if (zmq_bind(s, at) != 0)
+        if (sock_call_bind(s, at) != 0)
             return -1;
-        if (i == 0 && (zmq_getsockopt(s, ZMQ_LAST_ENDPOINT, bound, &n) != 0 || n <= 1))
+        if (i == 0 && (sock_call_getsockopt(s, ZMQ_LAST_ENDPOINT, bound, &n) != 0 || n <= 1))
             snprintf(bound, SOCK_ADDRESS_MAX, "%s", at);
     }
     return 0;
@@ -197,7 +206,7 @@ void sock_keep_bound(void *socket, const char *bound, int64_t *state)
     if (strncmp(bound, ipc, sizeof ipc - 1) != 0 || *path == '@' ||
         !log_every_ms(state, KEEP_BOUND_EVERY_MS) || access(path, F_OK) == 0 || errno != ENOENT)
         return;
-    if (zmq_bind(socket, bound) == 0)
+    if (sock_call_bind(socket, bound) == 0)
         log_warn("the file of a socket was removed, and is made again", kv("address", bound));
 }
 
@@ -209,7 +218,7 @@ int sock_try_bind(const char *address, const struct sock_options *o, struct onic
     int rc = sock_bind(&s, context, address, o, bound, err);
     if (!rc)
         sock_close(s, 0);
-    zmq_ctx_term(context); /* waits until the address is free again */
+    sock_context_end(context); /* waits until the address is free again */
     return rc;
 }
 
@@ -234,7 +243,7 @@ int sock_connect(void **out, void *context, const char *address, const struct so
         rc = show_keys(s, address, o, err);
     if (!rc && strncmp(address, "tcp://", 6) == 0)
         sock_trouble_watch(context, s, address, o->peer, o->keys);
-    if (!rc && zmq_connect(s, text) != 0)
+    if (!rc && sock_call_connect(s, text) != 0)
         rc = err_set(err, ONIC_ECONFIG, "%s=%s: cannot connect: %s", o->option, address,
                      zmq_strerror(zmq_errno()));
     if (rc) {
@@ -300,7 +309,7 @@ static size_t discard_rest(void *socket)
     size_t bytes = 0;
     while (more) {
         zmq_msg_init(&part);
-        if (zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) < 0)
+        if (sock_call_msg_recv(&part, socket, ZMQ_DONTWAIT) < 0)
             more = false;
         else
             more = zmq_msg_more(&part);
@@ -324,7 +333,7 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
 {
     zmq_msg_init(msg);
     if (route) {
-        if (zmq_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
+        if (sock_call_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
             zmq_msg_close(msg);
             return SOCK_NOTHING;
         }
@@ -339,7 +348,7 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
             return SOCK_MULTIPART;
         }
     }
-    if (zmq_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
+    if (sock_call_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
         zmq_msg_close(msg);
         return SOCK_NOTHING;
     }
@@ -362,8 +371,8 @@ static int send_now(void *socket, const struct sock_route *route, zmq_msg_t *msg
 {
     int rc = 0;
     if (route)
-        rc = zmq_send(socket, route->bytes, route->len, ZMQ_SNDMORE | ZMQ_DONTWAIT);
-    return rc >= 0 ? zmq_msg_send(msg, socket, ZMQ_DONTWAIT) : rc;
+        rc = sock_call_send(socket, route->bytes, route->len, ZMQ_SNDMORE | ZMQ_DONTWAIT);
+    return rc >= 0 ? sock_call_msg_send(msg, socket, ZMQ_DONTWAIT) : rc;
 }
 
 enum sock_sent sock_send(void *socket, const struct sock_route *route, zmq_msg_t *msg)
@@ -373,7 +382,8 @@ enum sock_sent sock_send(void *socket, const struct sock_route *route, zmq_msg_t
     int rc = send_now(socket, route, msg);
     /* While it is busy libzmq looks once a millisecond at how far the other end has read, and the
      * mark may be reached in less; asked for its events it looks at once. */
-    if (rc < 0 && zmq_errno() == EAGAIN && zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0)
+    if (rc < 0 && zmq_errno() == EAGAIN &&
+        sock_call_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0)
         rc = send_now(socket, route, msg);
     if (rc >= 0)
         return SOCK_SENT;

@@ -52,6 +52,9 @@ struct sock_options {
         attempt; /* to connect to a name: even numbers try IPv4, odd ones IPv6 where it has it */
 };
 
+/* Waits until all of its sockets are closed and nothing of them is read any more. */
+void sock_context_end(void *context);
+
 /* ROUTER, at every address that a name stands for. bound: the address with the port filled in.
  * ONIC_ECONFIG (address not usable, or beyond loopback without keys or allow_insecure) or
  * ONIC_ECANTCREATE (in use). */

@@ -37,6 +37,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/frame/sock_calls.h"
 
 enum {
     SAY_EVERY_MS = 60000,
@@ -72,11 +73,11 @@ static bool next_event(void *events, int wait_ms, uint16_t *what, int32_t *value
     uint8_t head[6] = {0};
     char address[256];
     zmq_setsockopt(events, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
-    int n = zmq_recv(events, head, sizeof head, 0);
-    if (n < 0 && (zmq_errno() == EAGAIN || zmq_errno() == EINTR))
+    int n = sock_call_recv(events, head, sizeof head, 0);
+    if (n < 0 && zmq_errno() == EAGAIN)
         return false;
     *what = 0;
-    if (n != (int)sizeof head || zmq_recv(events, address, sizeof address, 0) < 0)
+    if (n != (int)sizeof head || sock_call_recv(events, address, sizeof address, 0) < 0)
         return true;
     memcpy(what, head, sizeof *what);
     memcpy(value, head + sizeof *what, sizeof *value);
@@ -260,20 +261,19 @@ void sock_guard_start(void *context, void *socket, bool keyed, const struct sock
     char address[ADDRESS_LEN];
     snprintf(address, sizeof address, "inproc://sock-guard-%u", atomic_fetch_add(&number, 1));
     if (getrlimit(RLIMIT_NOFILE, &r) != 0 ||
-        zmq_socket_monitor(socket, address,
-                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
-                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_MONITOR_STOPPED) !=
-            0)
+        sock_call_monitor(socket, address,
+                          ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_MONITOR_STOPPED) != 0)
         return;
     struct sock_guard *g = xcalloc(1, sizeof *g);
     *g = (struct sock_guard){
         .socket = socket, .keyed = keyed, .limit = r.rlim_cur, .crowd = sock_crowd_create(rules)};
     pthread_mutex_init(&g->lock, NULL);
     g->events = zmq_socket(context, ZMQ_PAIR);
-    if (!g->events || zmq_connect(g->events, address) != 0 ||
+    if (!g->events || sock_call_connect(g->events, address) != 0 ||
         !limits_try_thread(&g->thread, guard_main, g)) {
         log_warn("connections are not limited: no thread can be started");
-        zmq_socket_monitor(socket, NULL, 0);
+        sock_call_monitor(socket, NULL, 0);
         if (g->events)
             zmq_close(g->events);
         guard_free(g);
@@ -298,7 +298,7 @@ void sock_guard_stop(void *socket)
     pthread_mutex_unlock(&guards_lock);
     if (!g)
         return;
-    zmq_socket_monitor(socket, NULL, 0); /* sends the last event */
+    sock_call_monitor(socket, NULL, 0); /* sends the last event */
     pthread_join(g->thread, NULL);
     guard_free(g);
 }

@@ -18,6 +18,7 @@
 
 #include "common/base/xmalloc.h"
 #include "common/wire/frame/sock_address.h"
+#include "common/wire/frame/sock_calls.h"
 
 enum { SHUT_AFTER = 3 };
 
@@ -42,10 +43,10 @@ void sock_trouble_watch(void *context, void *socket, const char *address, enum k
     char name[64];
     int no = 0;
     snprintf(name, sizeof name, "inproc://sock-trouble-%u", atomic_fetch_add(&number, 1));
-    if (zmq_socket_monitor(
-            socket, name,
-            ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
-                ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0)
+    if (sock_call_monitor(socket, name,
+                          ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_AUTH | ZMQ_EVENT_HANDSHAKE_SUCCEEDED) != 0)
         return;
     struct sock_view *v = xcalloc(1, sizeof *v);
     v->socket = socket;
@@ -56,8 +57,8 @@ void sock_trouble_watch(void *context, void *socket, const char *address, enum k
     /* without a bound: a full one would make libzmq's own thread wait for us */
     if (!v->events || zmq_setsockopt(v->events, ZMQ_RCVHWM, &no, sizeof no) != 0 ||
         zmq_setsockopt(v->events, ZMQ_LINGER, &no, sizeof no) != 0 ||
-        zmq_connect(v->events, name) != 0) {
-        zmq_socket_monitor(socket, NULL, 0);
+        sock_call_connect(v->events, name) != 0) {
+        sock_call_monitor(socket, NULL, 0);
         if (v->events)
             zmq_close(v->events);
         free(v);
@@ -82,7 +83,7 @@ void sock_trouble_end(void *socket)
     pthread_mutex_unlock(&views_lock);
     if (!v)
         return;
-    zmq_socket_monitor(socket, NULL, 0);
+    sock_call_monitor(socket, NULL, 0);
     zmq_close(v->events);
     free(v);
 }
@@ -102,12 +103,12 @@ static void sock_view_read(struct sock_view *v)
 {
     uint8_t head[6];
     char address[256];
-    while (zmq_recv(v->events, head, sizeof head, ZMQ_DONTWAIT) == (int)sizeof head) {
+    while (sock_call_recv(v->events, head, sizeof head, ZMQ_DONTWAIT) == (int)sizeof head) {
         uint16_t what;
         int32_t value;
         memcpy(&what, head, sizeof what);
         memcpy(&value, head + sizeof what, sizeof value);
-        if (zmq_recv(v->events, address, sizeof address, 0) < 0)
+        if (sock_call_recv(v->events, address, sizeof address, 0) < 0)
             return;
         if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
             v->failures = 0;

@@ -23,6 +23,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/frame/sock_calls.h"
 
 enum {
     FRAMES = 7,
@@ -82,7 +83,7 @@ static bool zap_read(void *replies, struct question *q)
     *q = (struct question){0};
     while (more) {
         zmq_msg_init(&m);
-        if (zmq_msg_recv(&m, replies, ZMQ_DONTWAIT) < 0) {
+        if (sock_call_msg_recv(&m, replies, ZMQ_DONTWAIT) < 0) {
             zmq_msg_close(&m);
             return false;
         }
@@ -153,12 +154,12 @@ static void zap_answer(struct zap *z, const struct question *q)
 {
     char user[KEY_TEXT];
     const char *status = zap_decide(z, q, user);
-    zmq_send(z->replies, "1.0", 3, ZMQ_SNDMORE);
-    zmq_send(z->replies, q->frame[1].text, q->frame[1].len, ZMQ_SNDMORE);
-    zmq_send(z->replies, status, 3, ZMQ_SNDMORE);
-    zmq_send(z->replies, "", 0, ZMQ_SNDMORE);
-    zmq_send(z->replies, user, strlen(user), ZMQ_SNDMORE);
-    zmq_send(z->replies, "", 0, 0);
+    sock_call_send(z->replies, "1.0", 3, ZMQ_SNDMORE);
+    sock_call_send(z->replies, q->frame[1].text, q->frame[1].len, ZMQ_SNDMORE);
+    sock_call_send(z->replies, status, 3, ZMQ_SNDMORE);
+    sock_call_send(z->replies, "", 0, ZMQ_SNDMORE);
+    sock_call_send(z->replies, user, strlen(user), ZMQ_SNDMORE);
+    sock_call_send(z->replies, "", 0, 0);
 }
 
 static void *zap_main(void *arg)
@@ -189,7 +190,7 @@ static void *zap_main(void *arg)
 static void zap_bind(void *replies)
 {
     int tries = 0;
-    while (zmq_bind(replies, "inproc://zeromq.zap.01") != 0 && tries++ < 5000)
+    while (sock_call_bind(replies, "inproc://zeromq.zap.01") != 0 && tries++ < 5000)
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     ONIC_ASSERT(tries < 5000);
 }
@@ -201,7 +202,7 @@ static void *zap_pair(struct zap *z, bool binds)
     snprintf(name, sizeof name, "inproc://onic-zap-%p", (void *)z);
     void *s = zmq_socket(z->context, ZMQ_PAIR);
     ONIC_ASSERT(s && zmq_setsockopt(s, ZMQ_LINGER, &no, sizeof no) == 0);
-    ONIC_ASSERT((binds ? zmq_bind(s, name) : zmq_connect(s, name)) == 0);
+    ONIC_ASSERT((binds ? sock_call_bind(s, name) : sock_call_connect(s, name)) == 0);
     return s;
 }
 
@@ -224,7 +225,7 @@ static struct zap *zap_create(void *context, struct wire_keys *keys)
 
 static void zap_end(struct zap *z)
 {
-    zmq_send(z->stop, "", 0, ZMQ_DONTWAIT);
+    sock_call_send(z->stop, "", 0, ZMQ_DONTWAIT);
     pthread_join(z->thread, NULL);
     zmq_close(z->stop);
     free(z);

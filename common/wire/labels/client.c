@@ -153,7 +153,7 @@ void wire_labels_client_free(struct wire_labels_client *c)
     for (; c->ring_count; c->ring_count--)
         zmq_msg_close(&c->ring[c->ring_head++ % RING]);
     if (c->own_context)
-        zmq_ctx_term(c->context);
+        sock_context_end(c->context);
     pending_release(&c->pending);
     meta_arena_free(c->arena);
     meta_arena_free(c->label_arena);

@@ -116,7 +116,7 @@ void wire_labels_server_free(struct wire_labels_server *s)
         zmq_msg_close(&s->ask);
     sock_close(s->socket, 500);
     if (s->own_context)
-        zmq_ctx_term(s->context);
+        sock_context_end(s->context);
     meta_arena_free(s->arena);
     free(s);
 }

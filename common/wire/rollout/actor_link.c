@@ -89,7 +89,7 @@ void wire_actor_free(struct wire_actor *w)
     sock_close(w->socket, 0);
     wire_weights_pull_free(w->pull);
     if (w->own_context)
-        zmq_ctx_term(w->context);
+        sock_context_end(w->context);
     free_blocks(w);
     ledger_page_close(w->page);
     meta_arena_free(w->arena);

@@ -250,7 +250,7 @@ void wire_learner_free(struct wire_learner *w)
     free_received(w->queue_head, true);
     free_received(w->pool, false);
     if (w->own_context)
-        zmq_ctx_term(w->context);
+        sock_context_end(w->context);
     wire_weights_server_free(w->weights);
     books_forget(w);
     free(w->peers);
