@@ -65,6 +65,29 @@ static double number_of(const json_t *o, const char *key)
     return !x || json_is_null(x) ? 0 : json_is_number(x) ? json_number_value(x) : (double)NAN;
 }
 
+/* What is there and says something else than a label of this onic is not taken for what most labels
+ * have. NULL: nothing is. */
+static const char *identity_fault(const json_t *o, enum question_kind kind)
+{
+    static const char *const texts[] = {"annotator", "model", "goal", "prompt_version",
+                                        "parameters"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const json_t *text = json_object_get(o, texts[i]);
+        if (text && !json_is_null(text) && !json_is_string(text))
+            return "annotator, model, goal, prompt_version and parameters must be text";
+        if (json_is_string(text) && json_string_length(text) >= LABEL_ID_FIELD_MAX)
+            return "annotator, model, goal, prompt_version and parameters have 127 bytes at most";
+    }
+    const json_t *named = json_object_get(o, "kind"), *state = json_object_get(o, "state");
+    if (named && strcmp(json_text(o, "kind"), question_kind_name(kind)) != 0)
+        return "kind must be class or score of one caption, pair of two";
+    if (state && strcmp(json_text(o, "state"), "answered") != 0)
+        return "what has a label has the state answered";
+    const json_t *vote = json_object_get(o, "vote");
+    json_int_t votes = json_integer_value(vote);
+    return vote && (votes < 1 || votes > LABEL_VOTES_MAX) ? "vote must be from 1 to 99" : NULL;
+}
+
 /* What the line says; its strings are those of o, question and raw. */
 static struct label_row row_of(const json_t *o, char question[QUESTION_MAX], const char *raw)
 {
@@ -94,7 +117,13 @@ static int import_label(struct import *im, json_t *o, struct onic_err *err)
     char *question = xmalloc(QUESTION_MAX), *raw = xstrdup(json_text(o, "raw"));
     latin1_from_utf8(raw);
     struct label_row row = row_of(o, question, raw);
-    const char *fault = label_fault(&row.label, question_kind_of(question, row.label.question_len));
+    enum question_kind kind = question_kind_of(question, row.label.question_len);
+    struct question q;
+    const char *fault = question_split(question, row.label.question_len, &q)
+                            ? label_fault(&row.label, kind)
+                            : "a caption has 1 to 256 bytes, none of them 0";
+    if (!fault)
+        fault = identity_fault(o, kind);
     if (fault) {
         json_decref(o);
         free(question);

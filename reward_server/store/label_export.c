@@ -120,7 +120,7 @@ static int import_one(struct label_store *s, const struct label_row *row, int *a
     const char *fault = label_fault(l, q.kind);
     if (fault)
         return err_set(err, ONIC_ECONFIG, "%s", fault);
-    int rc = label_identity_get(s, &row->identity, &identity, err);
+    int rc = label_identity_get(s, &row->identity, true, &identity, err);
     if (rc)
         return rc;
     struct label_identity view = label_identity_view(identity);

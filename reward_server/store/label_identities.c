@@ -58,10 +58,12 @@ int label_identities_load(struct label_store *s, struct onic_err *err)
     return rc == SQLITE_DONE || rc == SQLITE_ROW ? ONIC_OK : label_sql_fail(s, "reading", err);
 }
 
-static bool same_identity(const struct label_identity_row *a, const struct label_identity *b)
+/* by_key: by what makes the key of a label, which has the version of its goal, not the name. */
+static bool same_identity(const struct label_identity_row *a, const struct label_identity *b,
+                          bool by_key)
 {
     return !a->damaged && !strcmp(a->annotator, b->annotator) && !strcmp(a->model, b->model) &&
-           !strcmp(a->goal, b->goal) && !strcmp(a->goal_version, b->goal_version) &&
+           (by_key || !strcmp(a->goal, b->goal)) && !strcmp(a->goal_version, b->goal_version) &&
            !strcmp(a->parameters, b->parameters) && a->vote == b->vote;
 }
 
@@ -148,7 +150,7 @@ static int restore_identity(struct label_store *s, const struct label_identity *
     return *restored ? label_identities_load(s, err) : ONIC_OK;
 }
 
-int label_identity_get(struct label_store *s, const struct label_identity *id,
+int label_identity_get(struct label_store *s, const struct label_identity *id, bool by_key,
                        struct label_identity_row **out, struct onic_err *err)
 {
     const char *field[] = {id->annotator, id->model, id->goal, id->goal_version, id->parameters};
@@ -159,7 +161,7 @@ int label_identity_get(struct label_store *s, const struct label_identity *id,
     for (int pass = 0; pass < 3; pass++) {
         bool restored = false;
         for (int i = 0; i < s->nidentities; i++)
-            if (same_identity(&s->identities[i], id)) {
+            if (same_identity(&s->identities[i], id, by_key)) {
                 *out = &s->identities[i];
                 return ONIC_OK;
             }
@@ -185,7 +187,7 @@ int label_store_use(struct label_store *s, const struct label_identity *id, stru
     struct label_identity_row *row = NULL;
     int rc = label_begin(s, err);
     if (!rc)
-        rc = label_end(s, label_identity_get(s, id, &row, err), err);
+        rc = label_end(s, label_identity_get(s, id, false, &row, err), err);
     if (!rc) {
         s->current = row;
         s->current_view = label_identity_view(row);

@@ -30,8 +30,10 @@
 #include "common/base/err.h"
 #include "common/data/label.h"
 
-/* What a label is an answer to, besides the question. Strings borrowed, "" allowed, at most 127
- * bytes each (longer ones are refused with ONIC_EINVAL). */
+enum { LABEL_ID_FIELD_MAX = 128, LABEL_VOTES_MAX = 99 };
+
+/* What a label is an answer to, besides the question. Strings borrowed, "" allowed, shorter than
+ * LABEL_ID_FIELD_MAX (longer ones are refused with ONIC_EINVAL). */
 struct label_identity {
     const char *annotator, *model, *goal, *goal_version;
     const char *parameters; /* decoding or noise, for example "noise=0.1" */

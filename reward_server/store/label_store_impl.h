@@ -11,7 +11,6 @@
 #include "reward_server/store/label_wal.h"
 
 enum {
-    LABEL_ID_FIELD_MAX = 128,
     LABEL_IDENTITIES_MAX = 4096,
     LABEL_PENDING_MAX = 4096,
     LABEL_NOTE_MAX = 4096,
@@ -134,8 +133,9 @@ int64_t label_texts_check(const char *const *text, int n, int64_t number);
 /* label_identities.c */
 struct label_identity label_identity_view(const struct label_identity_row *row);
 struct label_identity_row *label_identity_number(struct label_store *s, int64_t number);
-/* Number of an identity, added when new (inside a transaction). */
-int label_identity_get(struct label_store *s, const struct label_identity *id,
+/* Number of an identity, added when new (inside a transaction). by_key: one that differs in the
+ * name of its goal alone is the same and keeps its own, as those of whoever hands labels on. */
+int label_identity_get(struct label_store *s, const struct label_identity *id, bool by_key,
                        struct label_identity_row **out, struct onic_err *err);
 int label_identities_load(struct label_store *s, struct onic_err *err);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/onic_test.h"
+#include "tests/support/files.h"
 #include "tests/support/scene.h"
 
 struct misuse {
@@ -290,6 +291,40 @@ static void files_of_a_run(void **state)
                        "label.jsonl: line 1 is not a label: it needs \"caption\" and \"label\"", 2);
 }
 
+/* What a line has beside its label is not taken for what most lines have; the file and the line are
+ * named, and no other line of it is lost. */
+static void lines_that_are_no_labels_of_this_onic(void **state)
+{
+#define X32 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+    static const struct {
+        const char *more, *sentence;
+    } bad[] = {
+        {"\"kind\":\"grade\"", "line 2: kind must be class or score of one caption, pair of two"},
+        {"\"kind\":\"pair\"", "line 2: kind must be class or score of one caption, pair of two"},
+        {"\"state\":\"asked\"", "line 2: what has a label has the state answered"},
+        {"\"vote\":-1", "line 2: vote must be from 1 to 99"},
+        {"\"vote\":4294967297", "line 2: vote must be from 1 to 99"},
+        {"\"vote\":\"3\"", "line 2: vote must be from 1 to 99"},
+        {"\"annotator\":7",
+         "line 2: annotator, model, goal, prompt_version and parameters must be"},
+        {"\"model\":\"" X32 X32 X32 X32 "\"", "line 2: annotator, model, goal, prompt_version and "
+                                              "parameters have 127 bytes at most"},
+        {"\"caption_b\":\"\\u0007\",\"kind\":\"class\"", "line 2: kind must be "},
+    };
+    struct scene *s = *state;
+    char path[400], text[700];
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(shell_line(s, "rm -rf run && mkdir run && :>run/config.yaml"), 0);
+        snprintf(path, sizeof path, "%s/lines.jsonl", s->dir);
+        snprintf(text, sizeof text,
+                 "{\"caption\":\"a\",\"label\":1}\n{%s,\"label\":1,\"caption\":\"b\"}\n",
+                 bad[i].more);
+        files_write(path, text);
+        scene_fails_within(s, "onic", "labels import run lines.jsonl", 64, bad[i].sentence, 2);
+        assert_non_null(strstr(program_text(s->a.err), "1 labels added"));
+    }
+}
+
 /* Asked for, and said all the same. */
 static void a_page_that_others_reach(void **state)
 {
@@ -341,6 +376,7 @@ int main(void)
         SCENE(a_port_that_is_taken),
         SCENE(a_page_that_others_reach),
         SCENE(files_of_a_run),
+        SCENE(lines_that_are_no_labels_of_this_onic),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -350,6 +350,39 @@ static void what_is_no_caption_is_not_imported(void **state)
 }
 
 /* Both as nobody would take them: 1e300 is no number any more where it crosses the wire. */
+static int assert_goal(void *ctx, const struct label_row *row)
+{
+    assert_string_equal(row->identity.goal, store_identity.goal);
+    ++*(int *)ctx;
+    return 0;
+}
+
+/* The version of a goal is in the keys of its labels, its name is not: a line that names another
+ * one renamed the goal of every label that was there. */
+static void an_imported_label_renames_no_other(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label a = answer("aa", 1);
+    struct label_row row = {.label = answer("bb", 0), .identity = store_identity};
+    char word[] = "was damaged";
+    int added = 0, rows = 0;
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    label_store_close(s);
+    assert_ok(label_store_open(&s, f->path, LABEL_STORE_IMPORT, &err));
+    row.identity.goal = "../of/a/stranger";
+    said_begin(LOG_WARN);
+    assert_ok(label_store_import(s, &row, 1, &added, &err));
+    assert_false(log_said(word));
+    said_end();
+    assert_int_equal(added, 1);
+    label_store_close(s);
+    assert_ok(label_store_open(&s, f->path, LABEL_STORE_READ, &err));
+    assert_ok(label_store_each(s, 0, assert_goal, &rows, &err));
+    assert_int_equal(rows, 2);
+    label_store_close(s);
+}
+
 static void labels_that_cannot_be_are_not_imported(void **state)
 {
     struct store_case *f = *state;
@@ -412,6 +445,7 @@ int main(void)
         TEST(damaged_pages_and_foreign_files_are_refused_with_a_sentence),
         TEST(what_is_no_label_store_is_told_to_a_reader),
         TEST(what_is_no_caption_is_not_imported),
+        TEST(an_imported_label_renames_no_other),
         TEST(labels_that_cannot_be_are_not_imported),
         TEST(a_whole_row_that_no_label_can_be_is_set_aside),
         TEST(what_cannot_be_opened_is_told_with_the_reason),
