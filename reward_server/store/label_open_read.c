@@ -2,7 +2,8 @@
 /* label_open_read.c - a label store for reading, wherever it lies and whosever it is.
  *
  * A reader of a store in write-ahead mode needs the index beside it (-shm) and makes it where it is
- * missing, which a folder that is read-only, or another user's, does not allow. Without a
+ * missing, which a folder that is read-only, or another user's, or on a full disk, does not allow
+ * (labels are to be saved from there above all). Without a
  * write-ahead file there is nothing to index: SQLite then reads the file as one that cannot change.
  * With one (the server was killed, and only the files were copied) it must be merged first, which
  * is done to a private copy; so is a write-ahead file that is damaged. */
@@ -173,7 +174,9 @@ int label_open_read(struct label_store *s, struct onic_err *err)
     /* Only a connection that may write takes the files away again that it made for reading. */
     int flags = has_log(s->path) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     int rc = try_open(s, s->path, flags) & 0xff;
-    if (rc != SQLITE_CANTOPEN && rc != SQLITE_READONLY && rc != SQLITE_PERM)
+    bool no_index = rc == SQLITE_CANTOPEN || rc == SQLITE_READONLY || rc == SQLITE_PERM ||
+                    rc == SQLITE_IOERR || rc == SQLITE_FULL;
+    if (!no_index)
         return rc == SQLITE_OK ? ONIC_OK : label_sql_fail(s, "opening", err);
     if (has_log(s->path))
         return open_copy(s, err);

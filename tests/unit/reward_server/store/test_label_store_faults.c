@@ -236,6 +236,31 @@ static void a_full_disk_stops_writing_only_until_there_is_room(void **state)
 
 /* The run directory was removed, or another run is there: neither a label without a name nor one in
  * somebody else's store. */
+/* They are to be saved from there; the index that SQLite would make has no room. */
+static void labels_of_a_full_disk_can_be_read(void **state)
+{
+    struct store_case *f = *state;
+    struct rlimit old, none;
+    struct label_store *s = open_server(f->path);
+    struct label a[2] = {answer("aa", 1), answer("bb", 0)};
+    struct onic_err why = {0};
+    int rows = 0;
+    assert_ok(label_store_answer(s, a, 2, &err));
+    label_store_close(s);
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    none = old;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_FSIZE, &none);
+    int opened = label_store_open(&s, f->path, LABEL_STORE_READ, &why);
+    int read = opened ? opened : label_store_each(s, 0, count_row, &rows, &why);
+    label_store_close(opened ? NULL : s);
+    setrlimit(RLIMIT_FSIZE, &old);
+    if (opened || read)
+        fail_msg("%s", why.msg);
+    assert_int_equal(rows, 2);
+}
+
 static void a_store_that_was_moved_or_replaced_takes_nothing_more(void **state)
 {
     struct store_case *f = *state;
@@ -452,6 +477,7 @@ int main(void)
         TEST(what_lies_in_the_place_of_its_own_files_is_named),
         TEST(one_server_at_a_time),
         TEST(a_full_disk_stops_writing_only_until_there_is_room),
+        TEST(labels_of_a_full_disk_can_be_read),
         TEST(a_store_that_was_moved_or_replaced_takes_nothing_more),
         TEST(a_full_disk_is_called_so_and_what_is_known_stays_known),
         TEST(another_program_that_holds_it_is_waited_for_and_then_said),
