@@ -74,6 +74,7 @@ struct crowd {
     struct desk desk;
     struct wire_labels_client *of[FULL];
     int polled;
+    int64_t silent_ns; /* of the dead one */
 };
 
 static int crowd_turn(struct crowd *x)
@@ -194,11 +195,15 @@ static bool learner_has_no_room(void *ctx)
     return strstr(st.waiting_for, "serves 64 learners already") != NULL;
 }
 
-/* Time passes: the dead one is silent, the others are heard. */
+/* Time passes: the dead one is silent, the others are heard. Before it is so for 10 s, after which
+ * its place is anybody's, time nearly stops. */
 static bool learner_is_answered_in_time(void *ctx)
 {
-    skewed_clock_advance(20000000);
-    return learner_is_answered(ctx);
+    struct crowd *x = ctx;
+    int64_t passes = x->silent_ns < INT64_C(6000000000) ? 20000000 : 100000;
+    x->silent_ns += passes;
+    skewed_clock_advance(passes);
+    return learner_is_answered(x);
 }
 
 /* All places are learners'; the one that was killed a moment ago still has one. */
@@ -216,6 +221,7 @@ static void a_learner_gets_the_place_that_it_had(void **state)
     assert_true(wait_until(learner_has_no_room, &x, PATIENCE_MS));
     x.polled--; /* dead */
     assert_true(wait_until(learner_is_answered_in_time, &x, PATIENCE_MS));
+    assert_true(x.silent_ns < INT64_C(10000000000));
     close_crowd(&x);
     assert_audited("refused ", "client address=\"127.0.0.1\"", "there is no room for one more");
     audited_end();
