@@ -114,12 +114,12 @@ static int child_open_log(struct child *c, const char *run_dir, struct onic_err 
 
 int child_start(struct child *c, const struct child_start *how, struct onic_err *err)
 {
+    c->started_ms = clock_ms(); /* what cannot be started has not lived, and is not forgotten */
     int log = child_open_log(c, how->run_dir, err);
     if (log < 0)
         return log;
     c->oom_kills = limits_oom_kills("");
     c->stalled = false;
-    c->started_ms = clock_ms();
     pid_t parent = getpid(), pid = fork();
     if (pid == 0)
         child_become(c, how, parent, log);

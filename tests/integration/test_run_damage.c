@@ -242,6 +242,16 @@ static void checkpoints_that_are_gone_are_missed(void **state)
     assert_non_null(strstr(said(), "it is gone, though LATEST names it"));
 }
 
+/* It was tried again five times a second, for ever. */
+static void a_part_whose_log_cannot_be_opened_ends_the_run(void **state)
+{
+    (void)state;
+    ends_with("rm -rf harmed && cp -r run harmed && rm harmed/log/learner.log && "
+              "mkdir harmed/log/learner.log && "
+              "timeout 120 $onic train --run-dir=harmed --frames=30000 --run.restarts=2",
+              74, "log/learner.log cannot be opened: Is a directory");
+}
+
 /* Whoever reads a run of somebody else waits for nobody and reads no device to its end. */
 static void pipes_and_devices_under_names_of_files_are_named(void **state)
 {
@@ -338,6 +348,7 @@ int main(void)
         cmocka_unit_test(an_epoch_that_no_life_had_is_refused),
         cmocka_unit_test(a_checkpoint_of_another_run_is_refused),
         cmocka_unit_test(checkpoints_that_are_gone_are_missed),
+        cmocka_unit_test(a_part_whose_log_cannot_be_opened_ends_the_run),
         cmocka_unit_test(pipes_and_devices_under_names_of_files_are_named),
         cmocka_unit_test(links_that_other_users_made_are_not_followed),
         cmocka_unit_test(folders_that_other_users_put_elsewhere_are_refused),
