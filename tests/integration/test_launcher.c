@@ -295,7 +295,7 @@ static void fill_store(const char *path)
                                 .goal = "g",
                                 .goal_version = "1",
                                 .parameters = "noise=0",
-                                .vote = 0};
+                                .vote = 1};
     static const char *const captions[] = {"You pick up the key.", "You open the door.",
                                            "odd \xe9\xff \"x\"\\ \x01", "Nothing."};
     assert_ok(label_store_open(&store, path, LABEL_STORE_SERVER, &err));
