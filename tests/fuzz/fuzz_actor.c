@@ -92,7 +92,7 @@ static void join(struct script *s, const struct frame_head *base)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    void *context = fuzz_context();
+    void *context = fuzz_context_of_input();
     if (size > FUZZ_INPUT_MAX)
         return 0;
     fuzz_begin_time();

@@ -122,6 +122,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     fuzz_begin_time();
     fuzz_address(address, "fuzz", true);
-    (data[0] & 1 ? client_end : server_end)(fuzz_context(), data + 1, size - 1);
+    (data[0] & 1 ? client_end : server_end)(fuzz_context_of_input(), data + 1, size - 1);
     return 0;
 }

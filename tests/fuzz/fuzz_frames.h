@@ -58,14 +58,35 @@ static inline bool fuzz_next(const uint8_t **data, size_t *size, const struct fr
     return true;
 }
 
+static inline void *fuzz_new_context(void)
+{
+    void *context = zmq_ctx_new();
+    zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 8192);
+    log_set_writer(fuzz_keep_silent, NULL); /* what would be said is written all the same */
+    return context;
+}
+
 static inline void *fuzz_context(void)
 {
     static void *context;
-    if (!context) {
-        context = zmq_ctx_new();
-        zmq_ctx_set(context, ZMQ_MAX_SOCKETS, 8192); /* its thread closes them, a little later */
-        log_set_writer(fuzz_keep_silent, NULL); /* what would be said is written all the same */
+    if (!context)
+        context = fuzz_new_context();
+    return context;
+}
+
+/* For who makes sockets for each input and has closed them: the thread that ends them may be behind
+ * by thousands, and is waited for now and then. */
+static inline void *fuzz_context_of_input(void)
+{
+    enum { WAIT_EVERY = 1000 };
+    static void *context;
+    static int inputs;
+    if (context && inputs++ % WAIT_EVERY == 0) {
+        sock_context_end(context);
+        context = NULL;
     }
+    if (!context)
+        context = fuzz_new_context();
     return context;
 }
 
