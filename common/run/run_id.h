@@ -30,8 +30,7 @@ int run_id_of_checkpoint(const struct checkpoint_file *f, uint8_t id[RUN_ID_BYTE
 /* The newest valid checkpoint of the run in `dir`: checkpoint_newest_valid of its checkpoints/, and
  * ONIC_ECONFIG naming the file when it is another run's: going on with it, or with an older one,
  * would be a silent change of what was trained; so is one that holds another update than its name
- * says. ONIC_EDAMAGED also when there is none and
- * ledger.json knows of training. */
+ * says. ONIC_EDAMAGED also when there is none and ledger.json knows of training. */
 int run_dir_newest(struct checkpoint_file **out, const char *dir, struct buf *report,
                    struct onic_err *err);
 

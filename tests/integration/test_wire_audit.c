@@ -26,16 +26,24 @@ static int audit_teardown(void **state)
     return 0;
 }
 
+/* Number 4, of whose trajectories one was consumed. */
+static struct wire_actor *an_actor_that_plays(struct wire_learner **l)
+{
+    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
+    *l = NULL;
+    assert_ok(wire_learner_create(l, &p, &err));
+    pair_publish(*l, 1);
+    struct wire_actor *a = pair_join(wire_learner_address(*l), NULL, 4, NULL);
+    pair_play(a, 4, 1);
+    pair_consume_one(*l, a, 1);
+    return a;
+}
+
 static void an_actor_comes_and_goes(void **state)
 {
     (void)state;
-    struct wire_learner *l = NULL;
-    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
-    assert_ok(wire_learner_create(&l, &p, &err));
-    pair_publish(l, 1);
-    struct wire_actor *a = pair_join(wire_learner_address(l), NULL, 4, NULL);
-    pair_play(a, 4, 1);
-    pair_consume_one(l, a, 1);
+    struct wire_learner *l;
+    struct wire_actor *a = an_actor_that_plays(&l);
     assert_audited("joined ", "actor address=\"127.0.0.1\" key=\"\" actor=4 host=\"", "pid=");
     assert_audited("joined ", "actor=4", "it asked for a number");
     assert_ok(wire_actor_leave(a, 5000, &err));
@@ -55,13 +63,8 @@ static bool nobody_is_there(void *ctx)
 static void an_actor_that_was_away_is_lost_and_back(void **state)
 {
     (void)state;
-    struct wire_learner *l = NULL;
-    struct wire_learner_params p = pair_learner_params("tcp://127.0.0.1:*");
-    assert_ok(wire_learner_create(&l, &p, &err));
-    pair_publish(l, 1);
-    struct wire_actor *a = pair_join(wire_learner_address(l), NULL, 4, NULL);
-    pair_play(a, 4, 1);
-    pair_consume_one(l, a, 1);
+    struct wire_learner *l;
+    struct wire_actor *a = an_actor_that_plays(&l);
     skewed_clock_set(150000000000); /* longer than an upload may take */
     assert_true(wait_until(nobody_is_there, l, TEST_PATIENCE_MS));
     assert_audited("lost ", "address=\"127.0.0.1\" key=\"\" actor=4",
