@@ -18,14 +18,10 @@
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/compare_table.h"
+#include "deploy/cli/evaluate.h"
 #include "deploy/cli/json_file.h"
 
-enum {
-    OPEN_PATH_MAX = 4300,
-    VERSIONS_BYTES = 1 << 16,
-    EVAL_BYTES_MAX = 1 << 24,
-    COMPARE_RUNS_MAX = 10000
-};
+enum { OPEN_PATH_MAX = 4300, VERSIONS_BYTES = 1 << 16, COMPARE_RUNS_MAX = 10000 };
 
 static bool word_in(const char *word, const char *list)
 {
@@ -106,7 +102,7 @@ static void read_run_eval(struct compare_set *s, struct compare_run *r)
     struct onic_err why = {0};
     json_t *eval;
     snprintf(path, sizeof path, "%.4200s/eval.json", r->path);
-    int rc = json_file_read(&eval, path, EVAL_BYTES_MAX, &why);
+    int rc = json_file_read(&eval, path, EVAL_JSON_MAX, &why);
     if (rc && rc != ONIC_ENOTFOUND)
         compare_note(s, "%s; the run counts as one that was not evaluated", why.msg);
     r->eval_success = eval_number(eval, "success_rate");

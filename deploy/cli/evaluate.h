@@ -58,6 +58,7 @@ int evaluate(const struct eval_params *p, const volatile int *stop, struct eval_
 /* Summary of n numbers (n >= 1). */
 struct eval_stat eval_summarise(const double *x, int n);
 
+enum { EVAL_JSON_MAX = 1 << 24 }; /* an eval.json that is larger is none */
 /* The document of interface.md section 7. policy: "greedy", "sampled" or "random". */
 void eval_json(const struct eval_result *r, const char *policy, uint64_t seed,
                uint64_t weights_version, uint64_t trained_env_steps, struct buf *out);

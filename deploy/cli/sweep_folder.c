@@ -18,6 +18,7 @@
 #include "common/base/shell.h"
 #include "common/checkpoint/safe_file.h"
 #include "deploy/cli/commands.h"
+#include "deploy/cli/evaluate.h"
 #include "deploy/cli/json_file.h"
 #include "deploy/cli/json_text.h"
 #include "deploy/cli/sweep_keep.h"
@@ -48,7 +49,7 @@ static bool is_evaluated(const char *dir, uint64_t env_steps, int episodes)
     char path[FOLDER_PATH_MAX];
     folder_path(path, dir, "eval.json");
     json_t *eval;
-    json_file_read(&eval, path, SWEEP_JSON_MAX, NULL);
+    json_file_read(&eval, path, EVAL_JSON_MAX, NULL);
     double at = json_number_value(json_object_get(eval, "trained_env_steps"));
     bool same = eval && at >= 0 && at < 9e15 && (uint64_t)at == env_steps &&
                 json_integer_value(json_object_get(eval, "episodes")) == episodes;

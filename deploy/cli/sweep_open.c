@@ -16,6 +16,7 @@
 #include "common/config/overlay.h"
 #include "common/run/run_dir.h"
 #include "deploy/cli/compare_open.h"
+#include "deploy/cli/evaluate.h"
 #include "deploy/cli/json_file.h"
 #include "deploy/cli/sweep_keep.h"
 #include "deploy/cli/sweep_kept.h"
@@ -23,7 +24,7 @@
 #include "learner/process/learner_options.h"
 #include "learner/reward/reward_model.h"
 
-enum { SWEEP_WORD_MAX = 3 * CONFIG_STR_MAX, EVAL_BYTES_MAX = 1 << 24 };
+enum { SWEEP_WORD_MAX = 3 * CONFIG_STR_MAX };
 
 /* --- words of a command ---------------------------------------------------------------------- */
 
@@ -218,7 +219,7 @@ static int check_kept_episodes(const struct sweep_job *j, const char *file, stru
     json_t *eval = NULL;
     snprintf(path, sizeof path, "%.1900s/eval.json", j->kept);
     if (j->eval)
-        json_file_read(&eval, path, EVAL_BYTES_MAX, NULL);
+        json_file_read(&eval, path, EVAL_JSON_MAX, NULL);
     long long was = json_integer_value(json_object_get(eval, "episodes"));
     json_decref(eval);
     if (!j->eval || was == j->episodes)
