@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* test_checkpoint_prune.c - which files of a folder of checkpoints are removed, and which are not. */
+/* test_checkpoint_prune.c - which files of a folder of checkpoints are removed, which are not. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>
