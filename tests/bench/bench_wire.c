@@ -2,12 +2,13 @@
 /* bench_wire.c - what a learner's trajectory plane takes from many actors over tcp on this machine,
  * with keys (CURVE) and without, in turn; one JSON object per line.
  *
- * Usage: bench_wire [--actors=1000] [--kb=30] [--seconds=10] [--rounds=3] [--processes=4]
+ * Usage: bench_wire [--actors=1000] [--kb=30] [--seconds=10] [--rounds=3] [--processes=CORES]
  *
  * The links are the real ones of learner and actors: frames, checks, credit, accounts, the ledger.
  * Only nobody plays and nobody trains: an actor hands a trajectory over as often as it has credit,
- * the learner books each and lets it go. The actors share some processes, each with one context of
- * libzmq, and all of them the machine with the learner.
+ * the learner books each and lets it go. The actors share as many processes as there are cores, each
+ * with one context of libzmq, and all of them the machine with the learner: more processes than
+ * cores measure their turns on the cores (four on two cores: 0.82 of the rate of two).
  *
  * Weights are published when all have joined, so joined_s is the time that joining takes, from the
  * start of the processes on; the rate is measured once each of them has been heard. On a busy
@@ -24,6 +25,7 @@
 
 #include "common/base/bounds.h"
 #include "common/base/clock.h"
+#include "common/base/cpu.h"
 #include "common/base/log.h"
 #include "common/base/scratch.h"
 #include "common/base/xmalloc.h"
@@ -347,8 +349,8 @@ static bool take_number(const char *word, const char *name, int most, int *out)
 
 int main(int argc, char **argv)
 {
-    struct bench b = {
-        .actors = 1000, .kb = 30, .seconds = 10, .rounds = 3, .processes = 4, .keys = ""};
+    struct bench b = {.actors = 1000, .kb = 30, .seconds = 10, .rounds = 3, .keys = ""};
+    b.processes = cpu_usable() < PROCESSES_MAX ? cpu_usable() : PROCESSES_MAX;
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (strncmp(word, "--learner=", 10) == 0)
@@ -362,7 +364,7 @@ int main(int argc, char **argv)
                  !take_number(word, "--processes=", PROCESSES_MAX, &b.processes)) {
             fprintf(stderr,
                     "%s is not known, or no such number; usage: bench_wire [--actors=1000] "
-                    "[--kb=30] [--seconds=10] [--rounds=3] [--processes=4]\n",
+                    "[--kb=30] [--seconds=10] [--rounds=3] [--processes=CORES]\n",
                     word);
             return 64;
         }
