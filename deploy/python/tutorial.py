@@ -32,7 +32,7 @@ print(metrics[["env_steps", "reward/reward", "policy_stats/success_rate", "intri
 labels = run.labels
 if len(labels):
     answers = labels[labels["state"] == "answered"].groupby("caption")["label"].agg(["mean", "count"])
-    print(answers.sort_values("mean", ascending=False).head())
+    print(answers.sort_values("mean", ascending=False, kind="stable").head())
 
 # %% [markdown]
 # Kept episodes, step by step: what was paid for what?

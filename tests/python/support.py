@@ -30,12 +30,41 @@ class OnicTest(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
-    def wait_until(self, condition, seconds=100):
+    @staticmethod
+    def wait_until(condition, seconds=100):
         """Until it is so; a test fails only when it never is."""
         end = time.monotonic() + seconds
         while not condition():
-            self.assertLess(time.monotonic(), end, "it never came to be")
+            if time.monotonic() > end:
+                raise AssertionError("it never came to be")
             time.sleep(0.2)
+
+
+def answers(run):
+    """{caption: label} of the labels that a run has by now."""
+    from onic import load
+
+    if not (run / "labels.sqlite").exists():
+        return {}
+    labels = load(run).labels
+    return dict(labels.loc[labels["state"] == "answered", ["caption", "label"]].itertuples(index=False))
+
+
+def train_until(condition, run, *arguments, cwd=None):
+    """Trains until it is so, and ends the run in order. A number of frames would end some runs before their first label: the reward server works
+    beside the training, and nobody knows how fast a machine is."""
+    command = [ONIC, "train", *arguments, f"--run-dir={run}", "--frames=1000000000", "--dashboard.listen=off"]
+    with open(run.with_suffix(".log"), "w+") as log, subprocess.Popen([*map(str, command)], cwd=cwd, stdout=log, stderr=log) as child:
+        try:
+            OnicTest.wait_until(lambda: child.poll() is not None or ((run / "metrics.jsonl").exists() and condition()))
+        finally:
+            child.terminate()
+        code = child.wait(60)
+        log.seek(0)
+        said = log.read()
+    if code != 0:
+        raise AssertionError(f"the training ended with {code}:\n{said[-3000:]}")
+    return said
 
 
 def sealed(data):

@@ -7,8 +7,10 @@ import json
 import minigrid  # noqa: F401 - the examples need it
 import numpy as np
 
+from onic import load
+
 from gym_support import BAD, PYTHON, GymTest, trace
-from support import SOURCE, OnicTest, onic
+from support import SOURCE, OnicTest, answers, onic, train_until
 
 
 class Trains(GymTest):
@@ -49,12 +51,14 @@ class Examples(OnicTest):
 
     def test_a_world_of_text_with_language_feedback(self):
         run = self.folder / "run"
-        onic(
-            "train", "--env.id=gym:text_world:Chest-v0", "--annotator.id=rules", f"--annotator.goal={self.FOLDER}/text_world.yaml", "--frames=4000",
-            "--dashboard.listen=off", "--actors.count=1", "--train.batch=512", f"--run-dir={run}", PYTHON, cwd=self.FOLDER,
-        )  # fmt: skip
-        last = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
-        self.assertGreater(max(value for key, value in last.items() if "label" in key and isinstance(value, (int, float))), 0)
+        options = [f"--annotator.goal={self.FOLDER}/text_world.yaml", "--actors.count=1", "--train.batch=512", PYTHON]
+
+        def heard_by_the_learner():
+            metrics = load(run).metrics
+            return "annot/labels_total" in metrics and metrics["annot/labels_total"].max() > 0
+
+        train_until(heard_by_the_learner, run, "--env.id=gym:text_world:Chest-v0", "--annotator.id=rules", *options, cwd=self.FOLDER)
+        self.assertGreater(len(answers(run)), 0)
 
     def test_the_world_of_thirty_lines(self):
         self.assertLessEqual(len((self.FOLDER / "my_world.py").read_text().splitlines()), 32)

@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 import onic
 from onic import tables
-from support import ONIC, OnicTest, onic as program
+from support import ONIC, OnicTest, answers, onic as program, train_until
 
 OPTIONS = [
     "--annotator.id=rules", "--annotator.goal=KeyCorridor", "--reward.model=hash", "--replay.every_episodes=20", "--env.max_steps=40",
@@ -24,19 +24,17 @@ OPTIONS = [
 ]  # fmt: skip
 
 
-def train(folder, name, *options):
-    """A short run with labels, kept episodes and two lives."""
-    run = folder / name
-    program("train", "--env.id=minigrid:KeyCorridorS3R3", f"--run-dir={run}", *OPTIONS, *options)
-    return run
+WORLD = "--env.id=minigrid:KeyCorridorS3R3"
 
 
 class Load(OnicTest):
     @classmethod
     def setUpClass(cls):
-        cls.shared = OnicTest.shared_folder(cls)
-        cls.run_dir = train(cls.shared, "run", "--frames=40000")
-        program("train", f"--run-dir={cls.run_dir}", "--frames=60000")
+        """A run with labels, kept episodes and two lives."""
+        cls.run_dir = OnicTest.shared_folder(cls) / "run"
+        train_until(lambda: len(answers(cls.run_dir)) > 10, cls.run_dir, WORLD, *OPTIONS)
+        cls.steps = int(onic.load(cls.run_dir).metrics["env_steps"].iloc[-1]) + 20000
+        program("train", f"--run-dir={cls.run_dir}", f"--frames={cls.steps}")
 
     def test_metrics_are_the_lines_of_the_file(self):
         lines = [json.loads(line) for line in (self.run_dir / "metrics.jsonl").read_text().splitlines()]
@@ -45,7 +43,7 @@ class Load(OnicTest):
         self.assertEqual(len(metrics), len(lines))
         np.testing.assert_array_equal(metrics["env_steps"], [line.get("env_steps", np.nan) for line in lines])
         self.assertEqual(metrics["event"].dropna().tolist(), ["end", "end"])
-        self.assertGreaterEqual(metrics["env_steps"].iloc[-1], 60000)
+        self.assertGreaterEqual(metrics["env_steps"].iloc[-1], self.steps)
         self.assertEqual(metrics["train/entropy"].iloc[-1], lines[-1]["train/entropy"])
 
     def test_labels_are_those_that_the_program_exports(self):
@@ -132,9 +130,8 @@ class Load(OnicTest):
     def test_a_live_run_is_read_and_left_alone(self):
         run = self.folder / "live"
         child = subprocess.Popen(
-            [ONIC, "train", "--env.id=minigrid:KeyCorridorS3R3", f"--run-dir={run}", *OPTIONS, "--frames=1000000000"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            [ONIC, "train", WORLD, f"--run-dir={run}", *OPTIONS, "--frames=1000000000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         try:
             self.wait_until(lambda: (run / "metrics.jsonl").exists() and len(onic.load(run).metrics) > 2 and len(onic.load(run).labels) > 5)
             live = onic.load(run)

@@ -4,7 +4,7 @@
 import subprocess
 import sys
 
-from support import SOURCE, OnicTest, onic as program
+from support import SOURCE, OnicTest, answers, train_until
 
 TUTORIAL = SOURCE / "deploy/python/tutorial.py"
 
@@ -13,10 +13,14 @@ class Tutorial(OnicTest):
     @classmethod
     def setUpClass(cls):
         cls.run_dir = OnicTest.shared_folder(cls) / "run"
-        program(
-            "train", SOURCE / "deploy/configs/keycorridor.yaml", "--annotator.id=rules", "--frames=60000", "--replay.every_episodes=20",
-            "--env.max_steps=60", f"--run-dir={cls.run_dir}", "--dashboard.listen=off",
-        )  # fmt: skip
+        options = ["--annotator.id=rules", "--replay.every_episodes=20", "--env.max_steps=60"]
+        train_until(cls.a_door_was_opened, cls.run_dir, SOURCE / "deploy/configs/keycorridor.yaml", *options)
+
+    @classmethod
+    def a_door_was_opened(cls):
+        """An episode was kept, and somebody was asked about what the tutorial is to show."""
+        kept = any((cls.run_dir / "replays").glob("*.jsonl"))
+        return kept and any(caption.startswith("You open the ") for caption in answers(cls.run_dir))
 
     def tutorial(self, without=()):
         script = f"import runpy, sys; sys.modules.update(dict.fromkeys({list(without)})); runpy.run_path(sys.argv[0])"
