@@ -264,6 +264,7 @@ static void a_disk_that_stays_full_ends_the_run_with_74(void **state)
         s,
         "--run-dir=disk/run --checkpoint.keep=1 --checkpoint.every_s=0.3 --checkpoint.fail_max=3");
     scene_await_metric(s, "checkpoint/written_total", 1);
+    scene_await_metric(s, "annot/labels_total", 0); /* what is not there yet is 73 */
     fill_disk_wholly(s);
     assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 74);
     assert_non_null(strstr(program_text(s->a.err), "3 checkpoints in a row could not be written"));
@@ -350,6 +351,7 @@ static void a_checkpoint_that_cannot_be_read_now_is_74_and_not_passed_over(void 
     char resumed[64];
     scene_train(s, "--checkpoint.every_s=0.3 --frames=1000000000");
     scene_await_metric(s, "checkpoint/written_total", 3);
+    scene_await_metric(s, "annot/labels_total", 0); /* the store that is looked through is there */
     scene_drain(&s->a);
     snprintf(resumed, sizeof resumed, "ckpt-%012d.safetensors", newest_version(s));
     fails_to_read(s, "onic-learner --run-dir=run --listen=ipc://x",

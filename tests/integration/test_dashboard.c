@@ -112,13 +112,13 @@ static void a_page_knows_its_run(void **state)
     await_word(s->a.err, said, SCENE_SOON_MS);
     assert_null(strstr(program_text(s->a.err), "resuming with another value"));
     assert_true(wait_until(is_training, s, SCENE_SOON_MS)); /* a state is of the last second */
+    scene_await_metric(s, "annot/latency_s", 0.0399);
     json_t *now = get_json(s, "/api/state", 200), *v = json_object_get(now, "v");
     assert_string_equal(json_string_value(json_object_get(now, "phase")), "training");
     assert_true(json_number_value(json_object_get(v, "env_steps")) > 0);
     assert_string_equal(json_string_value(json_object_get(json_object_get(now, "run"), "env")),
                         "minigrid:KeyCorridorS3R3");
     assert_true(json_is_number(json_object_get(v, "annot/backlog_age_s")));
-    scene_await_metric(s, "annot/latency_s", 0.0399);
     json_t *actors = get_json(s, "/api/actors", 200);
     const json_t *actor = json_array_get(json_object_get(actors, "actors"), 0);
     assert_string_equal(json_string_value(json_object_get(actor, "state")), "running");

@@ -131,6 +131,7 @@ static void a_reward_server_that_runs_is_asked(void **state)
              "--env.id=minigrid:KeyCorridorS3R3",
              s->dir);
     program_start(&s->b, s->dir, "b", "onic-reward-server", args);
+    await_word(s->b.err, "reward server is ready", SCENE_SOON_MS);
     says(s, address, 'o', "[rules patterns minigrid/KeyCorridor@",
          "\"You pick up the red key.\" gets label 1 (by rules)");
 }

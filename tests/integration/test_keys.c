@@ -63,14 +63,15 @@ static void a_run_with_keys_leaves_no_secret_anywhere(void **state)
     struct scene *s = *state;
     assert_int_equal(program_run(&s->a, s->dir, "a", "onic", "keygen keys", SCENE_LONG_MS), 0);
     assert_int_equal(
-        keys_shell(s, "P=" PORT "; $ONIC_BUILD/onic-reward-server " CORRIDOR
-                      "--run-dir=labels --listen=tcp://127.0.0.1:$((P + 2)) --security.keys=keys "
-                      "2>reward.err & "
-                      "$ONIC_BUILD/onic train " CORRIDOR "--run-dir=run --frames=40000 "
-                      "--listen=tcp://0.0.0.0:$P --reward.server=tcp://127.0.0.1:$((P + 2)) "
-                      "--actors.count=1 --security.keys=keys 2>train.err; rc=$?; "
-                      "$ONIC_BUILD/onic labels count labels/labels.sqlite >count; "
-                      "kill $!; wait $!; exit $rc"),
+        keys_shell(s,
+                   "P=" PORT "; $ONIC_BUILD/onic-reward-server " CORRIDOR
+                   "--run-dir=labels --listen=tcp://127.0.0.1:$((P + 2)) --security.keys=keys "
+                   "2>reward.err & until grep -q 'server is ready' reward.err; do sleep 0.1; done; "
+                   "$ONIC_BUILD/onic train " CORRIDOR "--run-dir=run --frames=200000 "
+                   "--listen=tcp://0.0.0.0:$P --reward.server=tcp://127.0.0.1:$((P + 2)) "
+                   "--actors.count=1 --security.keys=keys 2>train.err; rc=$?; "
+                   "$ONIC_BUILD/onic labels count labels/labels.sqlite >count; "
+                   "kill $!; wait $!; exit $rc"),
         0);
     assert_int_equal(keys_shell(s, "test $(cat count) -gt 0 && grep -q 'actor joined.*key=' "
                                    "run/log/learner.log"),
