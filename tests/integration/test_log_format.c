@@ -103,8 +103,9 @@ static void a_part_that_is_refused_is_quoted_in_words(void **state)
     struct scene *s = *state;
     struct program p = {0};
     struct seen seen = {.roles = ","};
-    const char *args = "train --run-dir=run --env.id=corridor --log.format=json "
-                       "--annotator.id=rules --labels.path=/proc/nowhere/x.sqlite --frames=2000";
+    const char *args =
+        "train --run-dir=run --env.id=corridor --log.format=json "
+        "--annotator.id=rules --labels.path=/proc/nowhere/x.sqlite --frames=1000000000";
     int code = program_run(&p, s->dir, "refused", "onic", args, SCENE_LONG_MS);
     assert_int_equal(code, 73);
     look_at_file(&seen, p.err);
