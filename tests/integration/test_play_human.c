@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_play_human.c - `onic play --human`: the keys that are shown take the actions that they name,
  * what they are paid is seen, and the terminal is as it was on every way out. */
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -148,25 +147,14 @@ static void nethack_has_the_keys_of_the_game(void **state)
 
 /* --- rewards --------------------------------------------------------------------------------- */
 
-/* A corridor says five things. */
-static bool all_is_labelled(void *run)
-{
-    return metrics_last(run, "annot/labels_total") >= 5;
-}
-
 static void a_run_says_what_it_would_pay(void **state)
 {
     struct program p;
-    char run[300];
     (void)state;
-    snprintf(run, sizeof run, "%s/run", dir);
-    program_start(&p, dir, "train", "onic",
-                  "train --run-dir=run --env.id=corridor:8 --annotator.id=rules --actors.count=1 "
-                  "--frames=1000000000 --train.batch=512 --metrics.every_s=0.2");
-    bool labelled = wait_until(all_is_labelled, run, PATIENCE_MS);
-    kill(p.pid, SIGINT);
-    if (program_wait(&p, PATIENCE_MS) != 0 || !labelled)
-        fail_msg("%s", program_text(p.err));
+    program_train_until(&p, dir,
+                        "--env.id=corridor:8 --annotator.id=rules --actors.count=1 "
+                        "--train.batch=512",
+                        "annot/labels_total", 4); /* a corridor says five things */
     sit_down("run --seed=1");
     assert_true(vt_shows(&t.vt, "by hand")); /* what the policy expects is not told */
     for (int i = 0; i < 14; i++)

@@ -30,6 +30,14 @@ static void record_run(struct scene *s, const char *options, const char *more)
     scene_succeeds(s, args);
 }
 
+/* The same, until a metric is above a number. */
+static void record_until(struct scene *s, const char *more, const char *key, double above)
+{
+    char args[1200];
+    snprintf(args, sizeof args, "%s %s", maze, more);
+    program_train_until(&s->a, s->dir, args, key, above);
+}
+
 /* Repeats the run; what it says on stdout. */
 static const char *repeats(struct scene *s)
 {
@@ -164,6 +172,7 @@ static void a_run_with_kills_is_repeated_bit_for_bit(void **state)
     scene_await_metric(s, "updates", 90);
     scene_kill_learner(s, 3);
     scene_await_metric(s, "updates", 130);
+    scene_await_metric(s, "annot/labels_total", 5);
     scene_drain(&s->a);
     const char *said = repeats(s);
     assert_non_null(strstr(said, "are equal to what was recorded"));
@@ -176,20 +185,20 @@ static void a_run_with_kills_is_repeated_bit_for_bit(void **state)
 static void the_turns_of_a_classifier_are_repeated(void **state)
 {
     struct scene *s = *state;
-    record_run(s, maze,
-               "--reward.model=classifier --reward.train_beside=yes --reward.dataset_size=64 "
-               "--reward.refresh=8 --frames=150000");
-    assert_true(number_before(repeats(s), " updates") >= 140);
-    assert_true(metrics_last(s->run, "reward_model/train_steps") > 20);
+    record_until(s,
+                 "--reward.model=classifier --reward.train_beside=yes --reward.dataset_size=64 "
+                 "--reward.refresh=8",
+                 "reward_model/train_steps", 20);
+    assert_true(number_before(repeats(s), " updates") > 0);
 }
 
 /* Questions that a model draws, steps that it takes between two updates. */
 static void the_questions_of_a_ranking_are_repeated(void **state)
 {
     struct scene *s = *state;
-    record_run(s, maze, "--reward.model=ranking --reward.train_beside=no --frames=80000");
+    record_until(s, "--reward.model=ranking --reward.train_beside=no", "reward_model/train_steps",
+                 0);
     assert_true(number_before(repeats(s), " labels") > 5);
-    assert_true(metrics_last(s->run, "reward_model/train_steps") > 0);
     differs(s, RECORD_LABEL, RECORD_LABEL, no_pair, 74,
             "a label of the record is of no question of this run");
 }
@@ -249,7 +258,7 @@ static bool count_below_0(struct record_label *l)
 static void scores_below_0_are_repeated(void **state)
 {
     struct scene *s = *state;
-    record_run(s, maze, "--annotator.id=random --reward.model=similarity --frames=60000");
+    record_until(s, "--annotator.id=random --reward.model=similarity", "annot/labels_total", 20);
     below_0 = 0;
     each_label(s, count_below_0);
     assert_true(below_0 > 0);
@@ -274,9 +283,9 @@ static void a_run_of_nethack_is_repeated(void **state)
 static void distrusted_labels_are_forgotten_again(void **state)
 {
     struct scene *s = *state;
-    record_run(s, maze, "--reward.model=classifier --frames=60000");
+    record_until(s, "--reward.model=classifier", "annot/labels_total", 0);
     scene_succeeds(s, "labels distrust run rules");
-    record_run(s, maze, "--reward.model=classifier --frames=100000");
+    record_until(s, "--reward.model=classifier", "updates", metrics_last(s->run, "updates") + 30);
     assert_true(number_before(repeats(s), " lives") == 2);
 }
 
@@ -468,7 +477,7 @@ static bool make_too_sure(struct record_label *l)
 static void a_label_that_its_question_cannot_have_is_refused(void **state)
 {
     struct scene *s = *state;
-    record_run(s, maze, "--reward.model=hash --frames=60000");
+    record_until(s, "--reward.model=hash", "annot/labels_total", 0);
     assert_true(each_label(s, make_a_tie) > 0);
     scene_fails_within(s, "onic", "replay-run run", 74,
                        "a label of the record makes no sense: label must be 0 or 1", 2);

@@ -73,6 +73,7 @@ static void a_run_is_told_truly_from_its_first_second(void **state)
     assert_true(number(o, "env_steps") >= 0);
     json_decref(o);
     scene_await_metric(s, "updates", 0);
+    scene_await_metric(s, "annot/connected", 0);
     double consumed = metrics_last(s->run, "ledger/consumed");
     assert_true(consumed > 0);
     o = status(s);

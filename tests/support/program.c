@@ -336,3 +336,32 @@ int metrics_lines(const char *run)
     char none[1];
     return read_line(run, -2, none, sizeof none);
 }
+
+struct goal {
+    const struct program *p;
+    const char *run, *key;
+    double above;
+};
+
+static bool goal_is_reached_or_given_up(void *ctx)
+{
+    const struct goal *g = ctx;
+    return metrics_last(g->run, g->key) > g->above || process_gone(g->p->pid);
+}
+
+void program_train_until(struct program *p, const char *dir, const char *args, const char *key,
+                         double above)
+{
+    char line[1400], run[400];
+    snprintf(run, sizeof run, "%s/run", dir);
+    snprintf(line, sizeof line, "train --run-dir=run --frames=1000000000 --metrics.every_s=0.2 %s",
+             args);
+    program_start(p, dir, "train", "onic", line);
+    struct goal g = {p, run, key, above};
+    bool reached = wait_until(goal_is_reached_or_given_up, &g, 2 * TEST_PATIENCE_MS);
+    kill(p->pid, SIGINT);
+    int code = program_wait(p, TEST_PATIENCE_MS);
+    if (!reached || code != 0)
+        fail_msg("%s is at %g, exit code %d: %s", key, metrics_last(run, key), code,
+                 program_text(p->err));
+}

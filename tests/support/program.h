@@ -42,6 +42,11 @@ void program_kill(struct program *p);
 /* start and wait. */
 int program_run(struct program *p, const char *dir, const char *tag, const char *name,
                 const char *args, int timeout_ms);
+/* `onic train ARGS` in the folder's `run` until a metric is above a number; then it is ended in
+ * order. For runs that need labels: the reward server works beside the training, and on some
+ * machine any number of frames is over before its first. */
+void program_train_until(struct program *p, const char *dir, const char *args, const char *key,
+                         double above);
 /* Whole text of a file in a static buffer that the next call overwrites; "" when there is none. */
 const char *program_text(const char *path);
 /* Lines of stderr, without empty ones. */

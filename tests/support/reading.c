@@ -44,18 +44,19 @@ void ends_with(struct reading *r, const char *command, int code, const char *sen
 int reading_setup(void **state)
 {
     static struct reading r;
+    struct program trained;
     glob_t found;
-    char path[400];
+    char path[400], run[400];
     temp_dir_create(r.dir);
     *state = &r;
-    /* on a busy machine a run may end before its first label: it goes on until there is one */
-    if (in_shell(&r, "chmod 755 .; yes 1 | head -n 2000 >actions; for n in 6 12 24 48 96; do "
-                     "$onic train --run-dir=run --annotator.id=rules --frames=${n}0000 >out 2>&1 &&"
-                     " test $($onic labels count run) -gt 0 && exit 0; done; exit 1") != 0)
+    if (in_shell(&r, "chmod 755 .; yes 1 | head -n 2000 >actions") != 0)
         return -1;
+    program_train_until(&trained, r.dir, "--annotator.id=rules", "annot/labels_total", 0);
     snprintf(path, sizeof path, "%.200s/run/replays/*.jsonl", r.dir);
-    if (glob(path, 0, NULL, &found) != 0)
-        return -1;
+    snprintf(run, sizeof run, "%.200s/run", r.dir);
+    while (glob(path, 0, NULL, &found) != 0) /* no episode was kept yet */
+        program_train_until(&trained, r.dir, "", "env_steps",
+                            metrics_last(run, "env_steps") + 60000);
     snprintf(r.replay, sizeof r.replay, "%s", found.gl_pathv[0]);
     globfree(&found);
     return 0;
