@@ -4,6 +4,7 @@
 #include "common/config/options.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,10 +62,8 @@ static int section_begin(int i)
     return k;
 }
 
-int option_next(int i)
+static int find_next(int i)
 {
-    if (i < 0)
-        return 0;
     for (int k = i + 1; k < CONFIG_COUNT; k++)
         if (is_neighbour(i, k))
             return k;
@@ -72,6 +71,22 @@ int option_next(int i)
     while (k < CONFIG_COUNT && section_begin(k) != k)
         k++;
     return k;
+}
+
+/* Rows never change: they are compared once, not at each going through them. */
+static int row_after[CONFIG_COUNT];
+static pthread_once_t rows_ordered = PTHREAD_ONCE_INIT;
+
+static void order_rows(void)
+{
+    for (int i = 0; i < CONFIG_COUNT; i++)
+        row_after[i] = find_next(i);
+}
+
+int option_next(int i)
+{
+    pthread_once(&rows_ordered, order_rows);
+    return i < 0 ? 0 : row_after[i];
 }
 
 int option_find(const char *key)
