@@ -215,6 +215,8 @@ int pairs_labelled(const char *data, struct pair_data **out, char identity[192],
     int rc = label_store_open(&store, path, LABEL_STORE_READ, err);
     if (!rc)
         rc = label_store_each(store, 0, pairs_keep, &l, err);
+    if (!rc)
+        rc = label_store_damage(store, err);
     label_store_close(store);
     if (!rc && l.mixed)
         rc = err_set(err, ONIC_ECONFIG,

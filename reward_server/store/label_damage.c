@@ -133,36 +133,29 @@ int label_store_damage(struct label_store *s, struct onic_err *err)
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-static int verify_rows(struct label_store *s, struct label_verdict *out,
-                       void (*each)(void *ctx, const struct label_key *key, uint64_t id), void *ctx,
-                       struct onic_err *err)
+struct verification {
+    struct label_store *s;
+    struct label_verdict *out;
+    void (*each)(void *ctx, const struct label_key *key, uint64_t id);
+    void *ctx;
+};
+
+static int verify_row(void *ctx, sqlite3_stmt *q)
 {
-    sqlite3_int64 after = 0;
-    for (int rows = 1, step; rows;) {
-        sqlite3_stmt *q = label_sql(s, LABEL_SQL_ROWS);
-        if (!q)
-            return label_sql_fail(s, "reading", err);
-        sqlite3_bind_int64(q, 1, after);
-        for (rows = 0; (step = sqlite3_step(q)) == SQLITE_ROW; rows++) {
-            struct label_row row;
-            struct label_key key = {{0}};
-            after = sqlite3_column_int64(q, 13);
-            if (label_row_read(s, q, &row)) {
-                out->settled += label_is_settled(row.label.state);
-                out->asked += !label_is_settled(row.label.state);
-                continue;
-            }
-            out->damaged++;
-            if (sqlite3_column_bytes(q, 0) == (int)sizeof key)
-                memcpy(&key, sqlite3_column_blob(q, 0), sizeof key);
-            if (each)
-                each(ctx, &key, (uint64_t)sqlite3_column_int64(q, 1));
-        }
-        sqlite3_reset(q);
-        if (step != SQLITE_DONE)
-            return label_sql_fail(s, "reading", err);
+    struct verification *v = ctx;
+    struct label_row row;
+    struct label_key key = {{0}};
+    if (label_row_read(v->s, q, &row)) {
+        v->out->settled += label_is_settled(row.label.state);
+        v->out->asked += !label_is_settled(row.label.state);
+        return 0;
     }
-    return ONIC_OK;
+    v->out->damaged++;
+    if (sqlite3_column_bytes(q, 0) == (int)sizeof key)
+        memcpy(&key, sqlite3_column_blob(q, 0), sizeof key);
+    if (v->each)
+        v->each(v->ctx, &key, (uint64_t)sqlite3_column_int64(q, 1));
+    return 0;
 }
 
 static int verify_numbers(struct label_store *s, struct label_verdict *out, struct onic_err *err)
@@ -170,10 +163,11 @@ static int verify_numbers(struct label_store *s, struct label_verdict *out, stru
     int64_t last = 0;
     int rc = label_meta_add(s, "last_id", 0, &last, err);
     sqlite3_stmt *q = label_sql(s, LABEL_SQL_SET_ASIDE);
-    if (!rc && (!q || sqlite3_step(q) != SQLITE_ROW))
-        rc = label_sql_fail(s, "reading", err);
-    else if (!rc)
+    int step = q ? sqlite3_step(q) : SQLITE_ERROR;
+    if (!rc && step == SQLITE_ROW)
         out->set_aside = (uint64_t)sqlite3_column_int64(q, 0);
+    else if (!rc && (step & 0xff) != SQLITE_CORRUPT) /* the verdict on the pages says that */
+        rc = label_sql_fail(s, "reading", err);
     if (q)
         sqlite3_reset(q);
     uint64_t there = out->settled + out->damaged + out->set_aside;
@@ -193,7 +187,7 @@ int label_store_verify(struct label_store *s, struct label_verdict *out,
                                   .identities = identities_damaged(s)};
     int rc = label_pages_verdict(s, 0, out->pages, err);
     if (!rc)
-        rc = verify_rows(s, out, each, ctx, err);
+        rc = label_rows_each(s, verify_row, &(struct verification){s, out, each, ctx}, err);
     if (!rc)
         rc = verify_numbers(s, out, err);
     out->notes = !rc ? label_notes_damaged(s) : 0;

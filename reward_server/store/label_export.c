@@ -3,10 +3,13 @@
  *
  * A walk reads pages of rows and holds no read transaction between them, so that an export of a
  * large store never keeps the server's write-ahead log from being folded back. Rows are visited by
- * their rising id, hence none is seen twice and none that existed at the start is missed. */
+ * their rising id, hence none is seen twice and none that existed at the start is missed. A reader
+ * that meets a damaged page goes on by the numbers of rows, which need no index, and passes over
+ * those that it does not get. */
 #include "reward_server/store/label_store_impl.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +26,55 @@ static int visit(struct label_store *s, sqlite3_stmt *q,
     return 0;
 }
 
+/* More than one damaged page can hide of a table, but for its first; each is looked for in
+ * microseconds. */
+enum { LOST_IN_A_ROW_MAX = 1 << 18 };
+
+int label_rows_each(struct label_store *s, int (*each)(void *ctx, sqlite3_stmt *row), void *ctx,
+                    struct onic_err *err)
+{
+    sqlite3_int64 after = 0;
+    int lost = 0;
+    for (bool more = true; more;) {
+        sqlite3_stmt *q = label_sql(s, LABEL_SQL_ROWS);
+        if (!q)
+            return label_sql_fail(s, "reading", err);
+        sqlite3_bind_int64(q, 1, after);
+        int rows = 0, step = SQLITE_DONE, stop = 0;
+        while (!stop && (step = sqlite3_step(q)) == SQLITE_ROW) {
+            after = sqlite3_column_int64(q, 13);
+            rows++;
+            stop = each(ctx, q);
+        }
+        sqlite3_reset(q);
+        if (stop)
+            return stop;
+        bool damaged = (step & 0xff) == SQLITE_CORRUPT;
+        if (step != SQLITE_DONE && !damaged)
+            return label_sql_fail(s, "reading", err);
+        if (damaged && !s->pages[0])
+            snprintf(s->pages, sizeof s->pages, "%.200s", sqlite3_errmsg(s->db));
+        lost = damaged && rows == 0 ? lost + 1 : 0;
+        after += lost > 0 && after < INT64_MAX;
+        more = rows > 0 || (damaged && lost < LOST_IN_A_ROW_MAX);
+    }
+    return ONIC_OK;
+}
+
+struct salvage {
+    struct label_store *s;
+    uint64_t after; /* those up to this number were visited */
+    int (*each)(void *ctx, const struct label_row *row);
+    void *ctx;
+};
+
+static int visit_salvaged(void *ctx, sqlite3_stmt *q)
+{
+    struct salvage *v = ctx;
+    uint64_t id = (uint64_t)sqlite3_column_int64(q, 1);
+    return id > v->after ? visit(v->s, q, v->each, v->ctx) : 0;
+}
+
 int label_store_each(struct label_store *s, uint64_t after,
                      int (*each)(void *ctx, const struct label_row *row), void *ctx,
                      struct onic_err *err)
@@ -32,7 +84,7 @@ int label_store_each(struct label_store *s, uint64_t after,
         if (!q)
             return label_sql_fail(s, "reading", err);
         sqlite3_bind_int64(q, 1, (sqlite3_int64)after);
-        int rows = 0, step, stop = 0;
+        int rows = 0, step = SQLITE_DONE, stop = 0;
         while (!stop && (step = sqlite3_step(q)) == SQLITE_ROW) {
             after = (uint64_t)sqlite3_column_int64(q, 1);
             rows++;
@@ -41,6 +93,8 @@ int label_store_each(struct label_store *s, uint64_t after,
         sqlite3_reset(q);
         if (stop)
             return stop;
+        if ((step & 0xff) == SQLITE_CORRUPT && s->mode == LABEL_STORE_READ)
+            return label_rows_each(s, visit_salvaged, &(struct salvage){s, after, each, ctx}, err);
         if (step != SQLITE_DONE)
             return label_sql_fail(s, "reading", err);
         if (rows == 0)

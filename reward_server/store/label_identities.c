@@ -35,27 +35,50 @@ static void copy_column(char out[LABEL_ID_FIELD_MAX], sqlite3_stmt *q, int colum
     snprintf(out, LABEL_ID_FIELD_MAX, "%s", text ? (const char *)text : "");
 }
 
+/* SQLite's number of what others have committed; -1: not known. */
+static int64_t others_commits(struct label_store *s)
+{
+    sqlite3_stmt *q = label_sql(s, LABEL_SQL_DATA_VERSION);
+    int64_t n = q && sqlite3_step(q) == SQLITE_ROW ? sqlite3_column_int64(q, 0) : -1;
+    if (q)
+        sqlite3_reset(q);
+    return n;
+}
+
+static void read_identity(struct label_identity_row *row, sqlite3_stmt *q)
+{
+    row->number = sqlite3_column_int64(q, 0);
+    copy_column(row->annotator, q, 1);
+    copy_column(row->model, q, 2);
+    copy_column(row->goal, q, 3);
+    copy_column(row->goal_version, q, 4);
+    copy_column(row->parameters, q, 5);
+    row->vote = sqlite3_column_int(q, 6);
+    struct label_identity id = label_identity_view(row);
+    row->checked = sqlite3_column_count(q) > 7 && sqlite3_column_type(q, 7) != SQLITE_NULL;
+    row->damaged = row->checked && sqlite3_column_int64(q, 7) != identity_check(&id);
+}
+
 int label_identities_load(struct label_store *s, struct onic_err *err)
 {
+    int64_t commits = others_commits(s);
     sqlite3_stmt *q = label_sql(s, LABEL_SQL_IDENTITIES);
     int rc = SQLITE_ERROR;
     s->nidentities = 0;
-    while (q && s->nidentities < LABEL_IDENTITIES_MAX && (rc = sqlite3_step(q)) == SQLITE_ROW) {
-        struct label_identity_row *row = &s->identities[s->nidentities++];
-        row->number = sqlite3_column_int64(q, 0);
-        copy_column(row->annotator, q, 1);
-        copy_column(row->model, q, 2);
-        copy_column(row->goal, q, 3);
-        copy_column(row->goal_version, q, 4);
-        copy_column(row->parameters, q, 5);
-        row->vote = sqlite3_column_int(q, 6);
-        struct label_identity id = label_identity_view(row);
-        row->damaged = sqlite3_column_count(q) > 7 && sqlite3_column_type(q, 7) != SQLITE_NULL &&
-                       sqlite3_column_int64(q, 7) != identity_check(&id);
-    }
+    while (q && s->nidentities < LABEL_IDENTITIES_MAX && (rc = sqlite3_step(q)) == SQLITE_ROW)
+        read_identity(&s->identities[s->nidentities++], q);
     if (q)
         sqlite3_reset(q);
-    return rc == SQLITE_DONE || rc == SQLITE_ROW ? ONIC_OK : label_sql_fail(s, "reading", err);
+    bool read = rc == SQLITE_DONE || rc == SQLITE_ROW;
+    s->identities_of = read ? commits : -1;
+    return read ? ONIC_OK : label_sql_fail(s, "reading", err);
+}
+
+int label_identities_refresh(struct label_store *s, struct onic_err *err)
+{
+    return s->identities_of >= 0 && s->identities_of == others_commits(s)
+               ? ONIC_OK
+               : label_identities_load(s, err);
 }
 
 /* by_key: by what makes the key of a label, which has the version of its goal, not the name. */
@@ -95,6 +118,7 @@ static int add_identity(struct label_store *s, const struct label_identity *id,
         for (int i = 0; i < IDENTITY_TEXTS; i++)
             snprintf(*to[i], LABEL_ID_FIELD_MAX, "%s", field[i]);
         row->vote = id->vote;
+        row->checked = true;
         row->damaged = false;
         if (sqlite3_step(q) != SQLITE_DONE)
             rc = label_sql_fail(s, "writing", err);
@@ -127,14 +151,15 @@ static bool keys_say(struct label_store *s, const struct label_identity_row *row
 }
 
 /* An identity that was damaged is this one, if its labels are: else none of them would be found,
- * and all be asked again. */
+ * and all be asked again. Which labels an identity has is found out by reading all of them: what
+ * matches its check is not looked at. */
 static int restore_identity(struct label_store *s, const struct label_identity *id, bool *restored,
                             struct onic_err *err)
 {
     *restored = false;
     for (int i = 0; i < s->nidentities && !*restored; i++) {
         const struct label_identity_row *row = &s->identities[i];
-        if (!keys_say(s, row, id))
+        if ((row->checked && !row->damaged) || !keys_say(s, row, id))
             continue;
         log_warn("the identity of labels was damaged in the label store and is put right",
                  kv("annotator", id->annotator), kv("store", (const char *)s->path));
@@ -167,7 +192,7 @@ int label_identity_get(struct label_store *s, const struct label_identity *id, b
             }
         int rc = ONIC_OK;
         if (pass == 0) /* an import may have added some behind our back */
-            rc = label_identities_load(s, err);
+            rc = label_identities_refresh(s, err);
         else if (pass == 1)
             rc = restore_identity(s, id, &restored, err);
         if (rc)

@@ -37,7 +37,7 @@ bool label_row_read(struct label_store *s, sqlite3_stmt *q, struct label_row *ro
     s->row_fault = unlike_check;
     struct label_identity_row *identity = label_identity_number(s, sqlite3_column_int64(q, 2));
     if (!identity) {
-        label_identities_load(s, NULL);
+        label_identities_refresh(s, NULL);
         identity = label_identity_number(s, sqlite3_column_int64(q, 2));
     }
     if (!identity || sqlite3_column_bytes(q, 0) != (int)sizeof row->key.byte)

@@ -52,6 +52,12 @@ int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *er
                        "restore it from a copy, or move it away to go on without its labels",
                        doing, s->path);
     case SQLITE_CORRUPT:
+        if (s->mode == LABEL_STORE_READ && !s->opened) /* an export is such a reader */
+            return err_set(err, ONIC_EDAMAGED,
+                           "%s %s: %s, and none of its labels can be exported; restore it from a "
+                           "copy, or move it away to go on without them (SQLite's own tools may "
+                           "find more in it)",
+                           doing, s->path, why);
         return err_set(
             err, ONIC_EDAMAGED,
             "%s %s: %s; export what is readable with `onic labels export %s`, then move the "

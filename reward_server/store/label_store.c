@@ -369,6 +369,7 @@ int label_store_open(struct label_store **out, const char *path, enum label_stor
         if (err)
             err->code = rc;
     }
+    s->opened = !rc;
     if (!rc)
         *out = s;
     else
@@ -410,6 +411,7 @@ int label_store_probe(struct label_store *s, struct onic_err *err)
     memcpy(old.sql, s->sql, sizeof old.sql);
     s->db = NULL;
     memset(s->sql, 0, sizeof s->sql);
+    s->identities_of = -1; /* a number of the old connection */
     s->reopen = false;
     int rc = connect_file(s, err);
     if (!rc)

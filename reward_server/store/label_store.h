@@ -138,7 +138,8 @@ int label_store_probe(struct label_store *s, struct onic_err *err);
 
 /* Answered and abstained rows of all identities in id order, after the id `after` (0 = all). each
  * returns 0 to go on, anything else stops and is returned. Damaged rows are skipped and counted in
- * label_counts.quarantined: see label_store_damage. */
+ * label_counts.quarantined: see label_store_damage. A reader passes over pages that are damaged,
+ * too; what comes behind one need not be in order. */
 int label_store_each(struct label_store *s, uint64_t after,
                      int (*each)(void *ctx, const struct label_row *row), void *ctx,
                      struct onic_err *err);
@@ -170,8 +171,8 @@ int label_store_verify(struct label_store *s, struct label_verdict *out,
 int label_store_distrust(struct label_store *s, const char *source, bool remove, uint64_t *n,
                          struct onic_err *err);
 
-/* One line of `onic labels export` (interface.md section 7, and what import needs to restore the
- * identity: kind, parameters, vote, state), with its newline. */
+/* One line of `onic labels export` (deploy/interface.md section 7, and what import needs to restore
+ * the identity: kind, parameters, vote, state), with its newline. */
 int label_row_json(const struct label_row *row, struct buf *out);
 /* Adds answered rows of any identity in one commit; id, key and delivered are ignored. A question
  * that has an answer keeps it. *added (may be NULL) = rows that were new. ONIC_ECONFIG: one of them

@@ -30,6 +30,7 @@ enum {
                      " WHERE number = ?8")                                                         \
     /* every column: an older store has no row_check */                                            \
     XX(IDENTITIES, "SELECT * FROM identities ORDER BY number")                                     \
+    XX(DATA_VERSION, "PRAGMA data_version")                                                        \
     XX(NOTE_GET, "SELECT * FROM notes WHERE identity = ?1 AND name = ?2")                          \
     XX(NOTE_PUT, "INSERT OR REPLACE INTO notes (identity, name, value, row_check)"                 \
                  " VALUES (?1, ?2, ?3, ?4)")                                                       \
@@ -70,6 +71,7 @@ struct label_identity_row {
     char annotator[LABEL_ID_FIELD_MAX], model[LABEL_ID_FIELD_MAX];
     char goal[LABEL_ID_FIELD_MAX], goal_version[LABEL_ID_FIELD_MAX], parameters[LABEL_ID_FIELD_MAX];
     int vote;
+    bool checked; /* false: of onic 0.1, and believed */
     bool damaged; /* its check does not match: only keys of its labels tell what it was */
 };
 
@@ -80,8 +82,10 @@ struct label_store {
     enum label_store_mode mode;
     int lock_fd;
     bool reopen; /* a failed fsync: what the connection believes may not be on disk */
+    bool opened; /* to whoever asked for it: what comes after is no failure to open it */
     struct label_identity_row *identities;
     int nidentities;
+    int64_t identities_of; /* PRAGMA data_version when they were read; -1: read them again */
     struct label_identity_row *current;
     struct label_identity current_view;
     uint64_t pending[LABEL_PENDING_MAX]; /* delivered, not yet marked */
@@ -138,8 +142,15 @@ struct label_identity_row *label_identity_number(struct label_store *s, int64_t 
 int label_identity_get(struct label_store *s, const struct label_identity *id, bool by_key,
                        struct label_identity_row **out, struct onic_err *err);
 int label_identities_load(struct label_store *s, struct onic_err *err);
+/* Only where another connection has changed the store since. */
+int label_identities_refresh(struct label_store *s, struct onic_err *err);
 
 int label_notes_damaged(struct label_store *s);
+
+/* label_export.c: every row there is, open questions too, by the numbers of rows. Those of pages
+ * that cannot be read are passed over, and s->pages says so. */
+int label_rows_each(struct label_store *s, int (*each)(void *ctx, sqlite3_stmt *row), void *ctx,
+                    struct onic_err *err);
 
 /* label_rows.c */
 /* Reads a row of LABEL_COLUMNS into *row, copying into the store's buffers. False: damaged, or no

@@ -2,6 +2,7 @@
 /* test_offline_reward.c - Motif from end to end with the real programs: collect, annotate (killed
  * in the middle), train, measure, and an agent that is paid by the result. */
 #include <jansson.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -217,6 +218,16 @@ static void captions_alone_are_annotated_too(void **state)
     for (const char *at = out; (at = strstr(at, "\"label\":1,")) != NULL; at++)
         labels++;
     assert_int_equal(labels, 2); /* the key, and of the pair its second */
+    sqlite3 *db = NULL;
+    snprintf(path, sizeof path, "%s/alone/labels.sqlite", dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_exec(db, "UPDATE labels SET label = 1 - label WHERE id = 1", NULL, NULL, NULL),
+        SQLITE_OK);
+    sqlite3_close(db);
+    const char *said = program_text(onic("reward train alone", 74)->err);
+    assert_non_null(strstr(said, "1 rows that do not match their checks are left out"));
+    snprintf(path, sizeof path, "%s/alone/pairs.jsonl", dir);
     f = fopen(path, "a");
     assert_non_null(f);
     fputs("{\"captoin\":\"x\"}\n", f);
