@@ -24,6 +24,7 @@ for f in "${files[@]}"; do
     *README.md) readmes+=("$f") ;;
   esac
 done
+[[ ${#sources[@]} -gt 0 ]] || { echo "no source was found: nothing was checked" >&2; exit 70; }
 offences=$(mktemp)
 lengths=$(mktemp)
 structure=$(mktemp)

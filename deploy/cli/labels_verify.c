@@ -109,6 +109,12 @@ static int verify_run(const char *run, const struct label_counts *n, int *wrong,
     return ONIC_OK;
 }
 
+/* An empty store says nothing about the one that was meant, or was lost. */
+static bool verifies_nothing(const struct label_verdict *v)
+{
+    return v->settled + v->asked + v->damaged + v->set_aside == 0;
+}
+
 int labels_verify(const char *path, const char *run, struct onic_err *err)
 {
     struct label_store *s = NULL;
@@ -128,6 +134,9 @@ int labels_verify(const char *path, const char *run, struct onic_err *err)
             rc = verify_run(run, &n, &wrong, err);
     }
     label_store_close(s);
+    if (!rc && !wrong && verifies_nothing(&v))
+        return err_set(err, ONIC_ENOTFOUND, "label store %s is empty: there was nothing to verify",
+                       path);
     if (!wrong)
         return rc;
     return err_set(err, ONIC_EDAMAGED,

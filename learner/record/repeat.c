@@ -386,6 +386,9 @@ static int repeat_all(struct repeat *r, const struct record_list *all, struct on
     for (; !rc && i < all->n; i++)
         if (all->e[i].segment)
             rc = repeat_segment(r, &all->e[i], err);
+    if (!rc && r->n.updates == 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "%s holds no update: nothing was compared with what was recorded", r->dir);
     return rc;
 }
 

@@ -45,9 +45,9 @@ struct repeat_params {
 };
 
 /* ONIC_OK: all of it is equal. ONIC_EDIFFERS: the first update that is not, with its tensor.
- * ONIC_ENOTFOUND: the run has no record. ONIC_ECONFIG: a segment is no record, or another run's, or
- * there is none to begin with. ONIC_EINCOMPATIBLE: of a newer onic, or of other kernels than this
- * machine's. ONIC_EDAMAGED; ONIC_ESTOPPED. */
+ * ONIC_ENOTFOUND: the run has no record, or no update in it. ONIC_ECONFIG: a segment is no record,
+ * or another run's, or there is none to begin with. ONIC_EINCOMPATIBLE: of a newer onic, or of
+ * other kernels than this machine's. ONIC_EDAMAGED; ONIC_ESTOPPED. */
 int repeat_run(const struct repeat_params *p, struct repeat_numbers *out, struct onic_err *err);
 
 #endif /* ONIC_LEARNER_RECORD_REPEAT_H */

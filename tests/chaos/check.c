@@ -61,6 +61,10 @@ int check_all(struct check *c, const struct trace_set *traces, const char *run,
                         "its ledger is not compared");
     if (traces->empty)
         check_remark(c, "%d processes could not write their trace", traces->empty);
+    if (!rc && c->nlives == 0 && c->nactors == 0 && c->labels == 0)
+        return err_set(err, ONIC_ENOTFOUND,
+                       "no learner, actor or label is in the traces: nothing "
+                       "was checked");
     return rc;
 }
 

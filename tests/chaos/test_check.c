@@ -190,6 +190,18 @@ static void assert_broken(struct world *w, int invariant, const char *words)
 
 /* --- tests --------------------------------------------------------------------------------- */
 
+static void traces_of_nothing_do_not_pass(void **state)
+{
+    (void)state;
+    struct world *w = calloc(1, sizeof *w);
+    begin(w, OTHER, TRACE_ACTOR, "actor-4");
+    struct trace_set set = {.processes = &w->process[OTHER], .n = 1};
+    struct check c = {.say = note_line, .ctx = w};
+    assert_err(check_all(&c, &set, NULL, &err), ONIC_ENOTFOUND, "nothing was checked");
+    check_release(&c);
+    free(w);
+}
+
 static void a_run_in_which_nothing_is_wrong_passes(void **state)
 {
     (void)state;
@@ -527,6 +539,7 @@ int main(void)
 {
 #define IN_FOLDER(name) cmocka_unit_test_setup_teardown(name, files_setup, files_teardown)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(traces_of_nothing_do_not_pass),
         cmocka_unit_test(a_run_in_which_nothing_is_wrong_passes),
         cmocka_unit_test(i1_trajectories_that_the_books_do_not_know),
         cmocka_unit_test(i1_a_killed_actor_may_have_one_more_than_its_page),

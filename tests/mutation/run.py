@@ -279,6 +279,8 @@ def main():
     before = old_rows(args.table or ROOT / "tests" / "mutation" / "results.md")
     mutations = [m for m in everything if re.search(args.only, m["name"]) and
                  not (args.missing and before.get(m["name"], NOT_RUN)["verdict"] == "caught")]
+    if not mutations and not args.missing:
+        sys.exit(f"no seeded bug has a name that matches '{args.only}': nothing was run")
     names = {m["name"] for m in mutations}
     os.nice(args.nice)
     WORK.mkdir(parents=True, exist_ok=True)

@@ -56,5 +56,15 @@ class State(unittest.TestCase):
             self.assertEqual(run.read_state(path / "nothing", fresh=False)["found"], {})
 
 
+class Selection(unittest.TestCase):
+    def test_a_run_of_no_bug_is_no_success(self):
+        argv, sys.argv = sys.argv, ["run.py", "--only=^there is none of this name$"]
+        try:
+            with self.assertRaisesRegex(SystemExit, "nothing was run"):
+                run.main()
+        finally:
+            sys.argv = argv
+
+
 if __name__ == "__main__":
     unittest.main()

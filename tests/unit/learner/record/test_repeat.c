@@ -62,11 +62,23 @@ static void a_record_of_other_kernels_is_refused_with_both_names(void **state)
     buf_release(&b);
 }
 
+/* A learner that was killed before its first update; nothing was held against anything. */
+static void a_record_without_an_update_is_not_called_equal(void **state)
+{
+    (void)state;
+    record_file_put(segment, "", 0);
+    assert_err(repeat_it(&err), ONIC_ENOTFOUND,
+               "/record holds no update: nothing was compared with what was recorded");
+    assert_int_equal(err_exit_code(ONIC_ENOTFOUND), 64);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_record_of_other_kernels_is_refused_with_both_names,
                                         run_setup, run_teardown),
+        cmocka_unit_test_setup_teardown(a_record_without_an_update_is_not_called_equal, run_setup,
+                                        run_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
