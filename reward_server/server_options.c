@@ -19,6 +19,17 @@ static void server_options_store(struct server_params *out, const struct config 
         snprintf(out->store_path, sizeof out->store_path, "labels.sqlite");
 }
 
+static void say_idle_options(const struct config *cfg, const struct annotator_order *o)
+{
+    struct buf names;
+    buf_init(&names, 8192);
+    if (annotator_idle_options(cfg, o, false, &names))
+        log_warn("options have no effect: no annotator of this reward server looks at them",
+                 kv("options", (const char *)names.data),
+                 kv("annotator", (const char *)o->member[0].v->id));
+    buf_release(&names);
+}
+
 int server_options(struct server_params *out, const struct config *cfg, struct onic_err *err)
 {
     char note[ONIC_ERR_MSG_MAX];
@@ -48,5 +59,7 @@ int server_options(struct server_params *out, const struct config *cfg, struct o
         rc = goal_options(&out->goal, cfg, err);
     if (!rc && *note)
         log_warn(note);
+    if (!rc)
+        say_idle_options(cfg, &out->annotators);
     return rc;
 }

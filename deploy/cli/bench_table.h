@@ -3,7 +3,7 @@
 #define ONIC_DEPLOY_CLI_BENCH_TABLE_H
 
 /* bench_table.h - the lines of benches.def, run one after the other: how long it will take, then a
- * table or the document of interface.md section 7. */
+ * table or the document of deploy/interface.md section 7. */
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_eval.c - `onic eval`: how good is a trained policy, or a uniform random one; interface.md
- * section 7. */
+/* cmd_eval.c - `onic eval`: how good is a trained policy, or a uniform random one;
+ * deploy/interface.md section 7. */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
 #define ONIC_DEPLOY_CLI_COMMANDS_H
 
 /* commands.h - the sub-commands of `onic`, from commands.def. Each prints its results on stdout,
- * one sentence per failure on stderr, and returns the exit code of interface.md section 3. Whether
- * the results arrived is asked once, in main.c; a command asks output.h itself where it would go on
- * for nothing. */
+ * one sentence per failure on stderr, and returns the exit code of deploy/interface.md section 3.
+ * Whether the results arrived is asked once, in main.c; a command asks output.h itself where it
+ * would go on for nothing. */
 
 #define COMMAND(name, summary) int cmd_##name(int argc, char **argv);
 #define COMMAND_AS(name, word, summary) COMMAND(name, summary)

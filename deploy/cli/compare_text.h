@@ -9,7 +9,7 @@
 void compare_table_text(const struct compare_report *r, struct buf *out);
 /* A table for each environment, with the numbers of each run in the order of their seeds. */
 void compare_markdown(const struct compare_report *r, struct buf *out);
-/* interface.md section 7 */
+/* deploy/interface.md section 7 */
 void compare_json(const struct compare_report *r, struct buf *out);
 
 enum { COMPARE_CELLS = 7 + COMPARE_EXTRAS_MAX, COMPARE_CELL_MAX = 160 };

@@ -2,8 +2,8 @@
 #ifndef ONIC_DEPLOY_CLI_ENV_TRACE_H
 #define ONIC_DEPLOY_CLI_ENV_TRACE_H
 
-/* env_trace.h - what an environment looks like, and what it does under given actions (interface.md
- * sections 2, 4 and 7).
+/* env_trace.h - what an environment looks like, and what it does under given actions
+ * (deploy/interface.md sections 2, 4 and 7).
  *
  * A trace is the proof of parity: one JSON line per reset or step, made for comparison with the
  * reference implementation by a short script. So it reads like Gymnasium: the seed goes to the

@@ -15,35 +15,36 @@
 enum { ROW_MAX = 1 << 16, ASK_SERVER_MS = 1500 };
 
 /* False when nobody answers in time. */
-static bool labels_ask_server(const char *address, const char *folder, unsigned long long *total)
+static bool labels_ask_server(const char *address, struct wire_keys *keys,
+                              unsigned long long *total)
 {
     struct wire_labels_client *c = NULL;
-    struct wire_keys *keys = NULL;
-    const struct wire_keys_wish wish = {
-        .folder = folder, .self = KEY_OBSERVER, .address = {address}};
     struct wire_labels_client_status st = {0};
     log_set_level(LOG_WARN); /* stdout and one sentence on failure are enough */
-    if (!address[0] || wire_keys_open(&keys, &wish, NULL) != ONIC_OK)
+    if (!address[0] || wire_labels_client_create(&c, address, NULL, keys, NULL) != ONIC_OK)
         return false;
-    if (wire_labels_client_create(&c, address, NULL, keys, NULL) != ONIC_OK) {
-        wire_keys_free(keys);
-        return false;
-    }
     int64_t end = clock_ms() + ASK_SERVER_MS;
     do {
         wire_labels_client_poll(c, 50);
         wire_labels_client_status(c, &st);
     } while (st.server_labels_total == 0 && clock_ms() < end);
     wire_labels_client_free(c);
-    wire_keys_free(keys);
     *total = st.server_labels_total;
     return st.server_labels_total > 0; /* 0 may also mean "not told yet": the file knows */
 }
 
-int labels_count(const char *path, const char *address, const char *keys, struct onic_err *err)
+int labels_count(const char *path, const char *address, const char *folder, struct onic_err *err)
 {
     unsigned long long total = 0;
-    if (!labels_ask_server(address, keys, &total)) {
+    struct wire_keys *keys = NULL;
+    const struct wire_keys_wish wish = {
+        .folder = folder, .self = KEY_OBSERVER, .address = {address}};
+    int opened = wire_keys_open(&keys, &wish, err);
+    if (opened)
+        return opened;
+    bool answered = labels_ask_server(address, keys, &total);
+    wire_keys_free(keys);
+    if (!answered) {
         struct label_store *s = NULL;
         struct label_counts n = {0};
         int rc = label_store_open(&s, path, LABEL_STORE_READ, err);

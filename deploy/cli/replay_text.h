@@ -2,8 +2,8 @@
 #ifndef ONIC_DEPLOY_CLI_REPLAY_TEXT_H
 #define ONIC_DEPLOY_CLI_REPLAY_TEXT_H
 
-/* replay_text.h - the steps of a recorded episode in words and as JSON (interface.md section 7),
- * and what each was paid for. `at` counts steps from 0. */
+/* replay_text.h - the steps of a recorded episode in words and as JSON (deploy/interface.md section
+ * 7), and what each was paid for. `at` counts steps from 0. */
 
 #include "actor/envs/env.h"
 #include "common/base/buf.h"

@@ -49,8 +49,8 @@ struct supervise_params {
     void *look_ctx;
 };
 
-/* Runs to the end of the run. Returns the exit code of interface.md section 3: 0 for a finished or
- * drained run, else that of the child that ended it; sentence then says why. */
+/* Runs to the end of the run. Returns the exit code of deploy/interface.md section 3: 0 for a
+ * finished or drained run, else that of the child that ended it; sentence then says why. */
 int supervise(const struct supervise_params *p, struct onic_err *sentence);
 
 #endif /* ONIC_DEPLOY_CLI_SUPERVISE_H */

@@ -10,6 +10,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/cpu.h"
+#include "common/base/log.h"
 #include "common/base/process.h"
 #include "common/base/shell.h"
 #include "common/base/xmalloc.h"
@@ -153,6 +154,7 @@ static void read_options(struct train_plan *t, const struct config *cfg)
 static int train_check_keys(const struct config *cfg, struct onic_err *err)
 {
     int rc = ONIC_OK;
+    bool used = false;
     for (int i = 0; i < 2 && !rc; i++) {
         struct wire_keys *keys = NULL;
         const struct wire_keys_wish wish = {
@@ -160,8 +162,12 @@ static int train_check_keys(const struct config *cfg, struct onic_err *err)
             .self = i ? KEY_ACTOR : KEY_LEARNER,
             .address = {cfg->listen_address, i ? "" : cfg->reward_server}};
         rc = wire_keys_open(&keys, &wish, err);
+        used |= keys != NULL;
         wire_keys_free(keys);
     }
+    if (!rc && cfg->security_keys[0] && !used)
+        log_say(LOG_WARN, "onic train",
+                "security.keys has no effect: no part of this run is reached by tcp");
     return rc;
 }
 

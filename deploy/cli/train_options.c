@@ -131,11 +131,35 @@ static int check_parts(const struct config *cfg, const struct reward_model_type 
     return rc;
 }
 
+/* A key file or an address that nobody looks at is more often a slip than meant. */
+static void train_say_idle_options(const struct config *cfg, const struct reward_model_type *model)
+{
+    struct annotator_order order;
+    struct buf names;
+    char note[ONIC_ERR_MSG_MAX];
+    bool asked = starts_reward_server(cfg, model);
+    if (asked && annotator_choose(&order, cfg, note, NULL) != ONIC_OK)
+        return;
+    buf_init(&names, 8192);
+    if (annotator_idle_options(cfg, asked ? &order : NULL, true, &names))
+        log_say(LOG_WARN, "onic train", "no effect: %s; %s%s", names.data,
+                asked                        ? "the annotator is "
+                : model->traits.wants_labels ? "labels come from "
+                                             : "there are no labels with reward.model=",
+                asked                        ? order.member[0].v->id
+                : model->traits.wants_labels ? cfg->reward_server
+                                             : model->name);
+    buf_release(&names);
+}
+
 int train_options_check_parts(const struct config *cfg, const struct reward_model_type *model,
                               struct onic_err *err)
 {
     static struct seen seen;
-    return check_parts(cfg, model, &seen, err);
+    int rc = check_parts(cfg, model, &seen, err);
+    if (!rc)
+        train_say_idle_options(cfg, model);
+    return rc;
 }
 
 /* Checkpoints that are all damaged end the run here with one sentence, and not after five restarts

@@ -100,6 +100,8 @@ struct annotator_vtable {
     bool may_worsen;
     /* Noise of its own option, beside annotator.noise; NULL = none. */
     double (*own_noise)(const struct config *config);
+    /* True when an option of its section does nothing because of another one; NULL = never. */
+    bool (*idle_option)(const struct config *config, const char *name);
     /* What would make its answers vary, as a remedy for annotator.vote; NULL = annotator.noise. */
     const char *vary_hint;
     int (*create)(struct annotator **out, const struct annotator_setup *setup,

@@ -3,7 +3,11 @@
 #include "reward_server/annotators/annotator_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/base/xmalloc.h"
+#include "common/config/overlay.h"
 
 static const double CANARY_RATE = 0.01; /* of those that may worsen */
 
@@ -140,4 +144,55 @@ int annotator_choose(struct annotator_order *out, const struct config *config,
     if (!rc)
         rc = annotator_order_read(out, first, config, err);
     return rc ? rc : annotator_order_check(out, err);
+}
+
+/* --- options without effect ------------------------------------------------------------------ */
+
+static bool order_has(const struct annotator_order *o, const struct annotator_vtable *v)
+{
+    for (int i = 0; o && i < o->n; i++)
+        if (o->member[i].v == v)
+            return true;
+    return false;
+}
+
+/* Of the section of an annotator that does not go by it. */
+static bool is_idle_option(const struct config *c, const struct annotator_order *o, const char *key)
+{
+    size_t n = strcspn(key, ".");
+    for (int i = 0; annotator_at(i); i++) {
+        const struct annotator_vtable *v = annotator_at(i);
+        if (strlen(v->id) == n && memcmp(v->id, key, n) == 0)
+            return !order_has(o, v) || (v->idle_option && v->idle_option(c, key + n + 1));
+    }
+    return false;
+}
+
+/* By whoever started this program, and not as it is without. */
+static bool option_is_given(const struct config *c, const struct config *plain, const char *key,
+                            bool files)
+{
+    char value[CONFIG_STR_MAX], usual[CONFIG_STR_MAX];
+    enum config_origin origin = config_origin_of(c, key);
+    return (origin == CONFIG_CLI || origin == CONFIG_ENV || (files && origin == CONFIG_FILE)) &&
+           config_get(c, key, value, sizeof value) == ONIC_OK &&
+           config_get(plain, key, usual, sizeof usual) == ONIC_OK && strcmp(value, usual) != 0;
+}
+
+bool annotator_idle_options(const struct config *c, const struct annotator_order *o, bool files,
+                            struct buf *out)
+{
+    struct config *plain = xmalloc(sizeof *plain);
+    bool any = false;
+    config_defaults(plain);
+    for (int i = config_next(-1); i < CONFIG_COUNT; i = config_next(i)) {
+        char key[64];
+        config_key(i, key);
+        if (!is_idle_option(c, o, key) || !option_is_given(c, plain, key, files))
+            continue;
+        buf_printf(out, "%s%s", any ? ", " : "", key);
+        any = true;
+    }
+    free(plain);
+    return any;
 }

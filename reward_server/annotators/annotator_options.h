@@ -13,6 +13,10 @@
  * as long as *out is used. */
 int annotator_choose(struct annotator_order *out, const struct config *config,
                      char note[ONIC_ERR_MSG_MAX], struct onic_err *err);
+/* Puts the options that somebody gave to an annotator, and that nobody in the order looks at (NULL:
+ * nobody looks at any), comma-separated; false: there are none. files: also those of YAML files. */
+bool annotator_idle_options(const struct config *config, const struct annotator_order *o,
+                            bool files, struct buf *out);
 /* A given first one and those of annotator.fallback behind it, not checked. */
 int annotator_order_read(struct annotator_order *out, const struct annotator_vtable *first,
                          const struct config *config, struct onic_err *err);

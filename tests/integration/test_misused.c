@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_misused.c - command lines that ask for what cannot be: each ends with the exit code of
- * interface.md and a sentence that says what can be given instead. One line of a table each. */
+ * deploy/interface.md and a sentence that says what can be given instead. One line of a table each.
+ * */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -147,6 +148,10 @@ static void a_word_that_is_none(void **state)
          "--columns=,: names of metrics, separated by commas, as "
          "train/kl_divergence:max,eval/score"},
         {"record bare --gif=folder", 73, "folder is a folder: give the name of a file"},
+        {"train --security.keys=good.yaml --run-dir=new", 64,
+         "security.keys: good.yaml cannot be read: Not a directory"},
+        {"labels count bare --security.keys=/nowhere", 64,
+         "security.keys: /nowhere cannot be read: No such file or directory"},
         {"train --env.obs=none", 64, "env.obs=none selects no field of minigrid:KeyCorridorS3R3"},
         {"replay-run bare --from=3", 64,
          "--from is '3', must be EPOCH-VERSION as in the name of a file of RUN/record, for example "
@@ -225,10 +230,39 @@ static void what_a_reward_server_alone_knows(void **state)
          "embedding.source=file needs embedding.vectors, a file in fastText's text format (.vec)"},
         {SERVER "--annotator.id=command --command.run=/nowhere/x", 64,
          "command.run starts with \"/nowhere/x\", which is not found: name a program, or its path"},
+        {SERVER "--security.keys=/nowhere", 64,
+         "security.keys: /nowhere cannot be read: No such file or directory"},
         {SERVER "--annotator.id=command --command.run=folder", 64,
          "command.run starts with \"folder\", which is a folder: name a program in it"},
     };
     ALL_FAIL(state, "onic-reward-server", lines);
+}
+
+/* That is said, and then why it ends. */
+static void options_that_nobody_looks_at(void **state)
+{
+    static const struct {
+        const char *program, *args, *sentence;
+    } lines[] = {
+        {"onic",
+         "train --annotator.id=rules --llm.url=x --embedding.api_key_file=x --run-dir=/dev/null/x",
+         "onic train: no effect: embedding.api_key_file, llm.url; the annotator is rules\n"},
+        {"onic", "train --reward.model=none --llm.url=x --run-dir=/dev/null/x",
+         "no effect: llm.url; there are no labels with reward.model=none\n"},
+        {"onic", "train --reward.server=ipc:///x --llm.url=x --run-dir=/dev/null/x",
+         "no effect: llm.url; labels come from ipc:///x\n"},
+        {"onic-reward-server",
+         SERVER "--annotator.id=rules --llm.api_key_file=/none --labels.path=/nowhere/x",
+         "options have no effect: no annotator of this reward server looks at them "
+         "options=\"llm.api_key_file\" annotator=\"rules\"\n"},
+    };
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        int code = program_run(&s->b, s->dir, "b", lines[i].program, lines[i].args, SCENE_SOON_MS);
+        const char *said = program_text(s->b.err);
+        if (code != 73 || !strstr(said, lines[i].sentence))
+            fail_msg("%s: %d\n%s", lines[i].args, code, said);
+    }
 }
 
 /* Options that only a library of the user's knows. */
@@ -371,6 +405,7 @@ int main(void)
         SCENE(addresses_to_connect_to),
         SCENE(what_a_learner_alone_knows),
         SCENE(what_a_reward_server_alone_knows),
+        SCENE(options_that_nobody_looks_at),
         SCENE(options_of_a_plug_in),
         SCENE(a_program_or_a_disk_that_is_not_there),
         SCENE(a_port_that_is_taken),

@@ -275,12 +275,24 @@ static bool keys_are_tcp(const char *address)
     return address && strncmp(address, "tcp://", 6) == 0;
 }
 
+/* Whoever names one believes that there are keys; which ones matters where there is tcp. */
+static int check_unused_folder(const char *folder, struct onic_err *err)
+{
+    struct stat st;
+    bool there = stat(folder, &st) == 0;
+    if (there && S_ISDIR(st.st_mode))
+        return ONIC_OK;
+    return err_set(err, ONIC_ECONFIG, "security.keys: %s cannot be read: %s", folder,
+                   strerror(there ? ENOTDIR : errno));
+}
+
 int wire_keys_open(struct wire_keys **out, const struct wire_keys_wish *wish, struct onic_err *err)
 {
     const char *folder = wish->folder;
     *out = NULL;
-    if ((!folder[0] && !taken[0]) ||
-        (!keys_are_tcp(wish->address[0]) && !keys_are_tcp(wish->address[1])))
+    if (!keys_are_tcp(wish->address[0]) && !keys_are_tcp(wish->address[1]))
+        return folder[0] ? check_unused_folder(folder, err) : ONIC_OK;
+    if (!folder[0] && !taken[0])
         return ONIC_OK;
     if (!zmq_has("curve"))
         return err_set(err, ONIC_ECONFIG,

@@ -29,9 +29,10 @@ void wire_keys_take_variable(void);
 void wire_keys_put_variable(void);
 
 /* What a program needs that listens at, or connects to, these addresses ("" = none). folder "": the
- * variables. *out is NULL when neither is there, or no address is tcp: no keys. With keys this
- * process holds a secret (secrets_hold). ONIC_ECONFIG: no key of this role, a damaged file, one
- * that others can read or change, a libzmq without CURVE. */
+ * variables. *out is NULL when neither is there, or no address is tcp: no keys, but a folder that
+ * is named must be there all the same. With keys this process holds a secret (secrets_hold).
+ * ONIC_ECONFIG: no key of this role, a damaged file, one that others can read or change, a libzmq
+ * without CURVE. */
 struct wire_keys_wish {
     const char *folder;
     enum key_role self;

@@ -391,6 +391,11 @@ static void embedding_release(struct embedding *e)
     free(e);
 }
 
+static bool embedding_idle_option(const struct config *config, const char *name)
+{
+    return source_is_of_another(config->embedding_source, name);
+}
+
 static int embedding_create(struct annotator **out, const struct annotator_setup *setup,
                             struct onic_err *err)
 {
@@ -566,6 +571,7 @@ const struct annotator_vtable annotator_embedding = {
     .available = embedding_available,
     .effort = embedding_effort,
     .may_leave = embedding_may_leave,
+    .idle_option = embedding_idle_option,
     .create = embedding_create,
     .free = embedding_free,
     .identity = embedding_identity,

@@ -57,5 +57,7 @@ struct source {
 
 /* The source that embedding.source names. */
 const struct source_vtable *source_chosen(enum config_embedding_source which);
+/* embedding.NAME is an option of another one, and does nothing with this one. */
+bool source_is_of_another(enum config_embedding_source which, const char *name);
 
 #endif /* ONIC_REWARD_SERVER_ANNOTATORS_EMBEDDING_SOURCE_H */

@@ -152,6 +152,8 @@ static int check_together(const struct config *c, struct onic_err *err)
     if (*c->llm_ca_file && access(c->llm_ca_file, R_OK) != 0)
         return err_set(err, ONIC_ECONFIG, "llm.ca_file %.300s cannot be read: %s", c->llm_ca_file,
                        strerror(errno));
+    if (*c->llm_proxy_auth_file && !*c->llm_proxy)
+        return err_set(err, ONIC_ECONFIG, "llm.proxy_auth_file is for llm.proxy, which is not set");
     if (c->llm_batch > 1 && c->llm_api != CONFIG_llm_api_completions)
         return err_set(err, ONIC_ECONFIG,
                        "llm.batch needs llm.api=completions: a chat request holds one question");

@@ -84,6 +84,8 @@ static void what_a_proxy_is_told_has_two_parts(void **state)
     files_write_private(path, "sesame\n");
     refused("/auth must hold user:password");
     files_write(path, "me:sesame\n");
+    refused("llm.proxy_auth_file is for llm.proxy, which is not set");
+    llm_set("llm.proxy", "http://127.0.0.1:1");
     assert_ok(llm_options_read(&o, cfg, &err));
     assert_string_equal(o.proxy_auth, "me:sesame");
     llm_options_wipe(&o);

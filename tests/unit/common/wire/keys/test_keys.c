@@ -407,6 +407,12 @@ static void variables_take_the_place_of_files(void **state)
     wish.address[0] = "ipc:///x"; /* needs none */
     assert_ok(wire_keys_open(&k, &wish, &err));
     assert_null(k);
+    wish.folder = "/nowhere"; /* but who names a folder should hear that there is none */
+    assert_err(wire_keys_open(&k, &wish, &err), ONIC_ECONFIG,
+               "security.keys: /nowhere cannot be read: No such file or directory");
+    wish.folder = folder;
+    assert_ok(wire_keys_open(&k, &wish, &err));
+    assert_null(k);
     setenv("ONIC_CURVE_SECRET", "nonsense", 1);
     wire_keys_take_variable();
     keys_fail("", KEY_ACTOR, "ONIC_CURVE_SECRET holds no secret key");
