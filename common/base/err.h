@@ -12,7 +12,7 @@
 
 #include <stdarg.h>
 
-/* code, process exit code (interface.md section 3), text */
+/* code, process exit code (deploy/interface.md section 3), text */
 #define ONIC_ERR_MAP(XX)                                                                           \
     XX(EINVAL, 70, "invalid argument")                                                             \
     XX(ECONFIG, 64, "configuration error")                                                         \

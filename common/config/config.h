@@ -121,16 +121,15 @@ int config_read_stored(struct config *c, const char *text, size_t len, const cha
 int config_read_env(struct config *c, struct onic_err *err); /* ONIC_SECTION_NAME */
 
 /* Command line of a program: handles --section.name=value, --section.name value, the short forms of
- * interface.md (--frames, --seed, --run-dir, --deterministic, --on-exists, --listen, --learner,
- * --orphan-timeout), YAML files as positional arguments (read first, in order), --help, --version.
- * Whatever it does not know is an error, unless `extra` lists it: "--greedy" takes no value,
- * "--episodes=" takes one, "--json=-" takes none or the word "-" (standard output, said or not);
- * NULL-terminated; on_extra is called with the name without dashes and '=' ("episodes") and the
- * value (NULL when it takes none; then --greedy=false or --greedy false is as if it
- * were not there). who and rows select what --help lists: see config_help. usage:
- * first lines of --help. From then on log.level says which lines are written. Returns ONIC_OK, or
- * ONIC_ESTOPPED when --help or --version was printed to stdout (exit 0), ONIC_EIO when that could
- * not be written. */
+ * deploy/interface.md (--frames, --seed, --run-dir, --deterministic, --on-exists, --listen,
+ * --learner, --orphan-timeout), YAML files as positional arguments (read first, in order), --help,
+ * --version. Whatever it does not know is an error, unless `extra` lists it: "--greedy" takes no
+ * value, "--episodes=" takes one, "--json=-" takes none or the word "-" (standard output, said or
+ * not); NULL-terminated; on_extra is called with the name without dashes and '=' ("episodes") and
+ * the value (NULL when it takes none; then --greedy=false or --greedy false is as if it were not
+ * there). who and rows select what --help lists: see config_help. usage: first lines of --help.
+ * From then on log.level says which lines are written. Returns ONIC_OK, or ONIC_ESTOPPED when
+ * --help or --version was printed to stdout (exit 0), ONIC_EIO when that could not be written. */
 struct config_cli {
     char who;
     const char *program; /* "onic train" */

@@ -44,7 +44,7 @@ struct ledger {
 };
 
 bool ledger_balanced(const struct ledger *l);
-void ledger_json(const struct ledger *l, struct buf *out); /* interface.md section 7 */
+void ledger_json(const struct ledger *l, struct buf *out); /* deploy/interface.md section 7 */
 int ledger_parse(struct ledger *l, const char *json, size_t len, struct onic_err *err);
 /* Sums of trajectories as numbers of the registry: ledger/produced, ledger/dropped/stale, ... */
 void ledger_numbers(const struct ledger *l, void (*put)(void *ctx, const char *name, double value),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* jsonl.c - metrics.jsonl: one object per line, flat keys (interface.md section 6).
+/* jsonl.c - metrics.jsonl: one object per line, flat keys (deploy/interface.md section 6).
  *
  * A line is one append, so a process that dies leaves at most one torn line, the last; the next
  * life cuts it off. A line that could not be written whole (disk full) is taken back at once for

@@ -2,8 +2,8 @@
 #ifndef ONIC_LEARNER_PROCESS_REPORT_H
 #define ONIC_LEARNER_PROCESS_REPORT_H
 
-/* report.h - what a batch and an update say, as metrics with the names of interface.md section 6.
- * Training thread. */
+/* report.h - what a batch and an update say, as metrics with the names of deploy/interface.md
+ * section 6. Training thread. */
 
 #include <stdbool.h>
 

@@ -10,7 +10,8 @@
 
 enum { ROWS = 13 };
 
-/* The types and shapes environments give the fields encoders name (interface.md section 4). */
+/* The types and shapes environments give the fields encoders name (deploy/interface.md section 4).
+ * */
 static struct obs_spec spec_for(const struct encoder_type *e)
 {
     static const struct {

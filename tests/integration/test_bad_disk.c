@@ -1,7 +1,8 @@
 /* timeout: 600 */
 /* SPDX-License-Identifier: MIT */
 /* test_bad_disk.c - disks that are full and checkpoints that are damaged, against the real
- * programs: one clear sentence, the exit code of interface.md section 3, and nothing lost. */
+ * programs: one clear sentence, the exit code of deploy/interface.md section 3, and nothing lost.
+ * */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <sched.h>

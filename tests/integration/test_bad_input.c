@@ -1,7 +1,7 @@
 /* timeout: 600 */
 /* SPDX-License-Identifier: MIT */
 /* test_bad_input.c - what users and networks do wrong, against the real programs: one clear
- * sentence, the exit code of interface.md section 3, and nothing lost. */
+ * sentence, the exit code of deploy/interface.md section 3, and nothing lost. */
 #define _GNU_SOURCE
 #include <netinet/in.h>
 #include <pthread.h>

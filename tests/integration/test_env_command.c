@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* test_env_command.c - `onic env` as a script sees it: JSON, exit codes, sentences (interface.md
- * sections 2, 4 and 7). */
+/* test_env_command.c - `onic env` as a script sees it: JSON, exit codes, sentences
+ * (deploy/interface.md sections 2, 4 and 7). */
 #include <jansson.h>
 #include <stdlib.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_usage.c - what --help says is what a command takes: every option and verb of a usage line is
  * accepted, every option of a command that is no option of a configuration stands in its usage, and
- * interface.md names the same. */
+ * deploy/interface.md names the same. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,7 +191,7 @@ static void the_page_names_what_the_commands_name(void **state)
         usage_of(&usage, "onic", SUBCOMMANDS[i]);
         for (int k = 0; k < usage.n; k++)
             if (!has(&page[i], usage.name[k]))
-                fail_msg("interface.md lacks onic %s --%s", SUBCOMMANDS[i], usage.name[k]);
+                fail_msg("deploy/interface.md lacks onic %s --%s", SUBCOMMANDS[i], usage.name[k]);
         for (int k = 0; k < page[i].n; k++)
             if (!has(&usage, page[i].name[k]))
                 fail_msg("the usage of onic %s lacks --%s", SUBCOMMANDS[i], page[i].name[k]);
