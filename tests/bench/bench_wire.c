@@ -6,9 +6,9 @@
  *
  * The links are the real ones of learner and actors: frames, checks, credit, accounts, the ledger.
  * Only nobody plays and nobody trains: an actor hands a trajectory over as often as it has credit,
- * the learner books each and lets it go. The actors share as many processes as there are cores, each
- * with one context of libzmq, and all of them the machine with the learner: more processes than
- * cores measure their turns on the cores (four on two cores: 0.82 of the rate of two).
+ * the learner books each and lets it go. The actors share as many processes as there are cores,
+ * each with one context of libzmq, and all of them the machine with the learner: more processes
+ * than cores measure their turns on the cores (four on two cores: 0.82 of the rate of two).
  *
  * Weights are published when all have joined, so joined_s is the time that joining takes, from the
  * start of the processes on; the rate is measured once each of them has been heard. On a busy
