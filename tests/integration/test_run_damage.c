@@ -294,7 +294,7 @@ static void links_that_other_users_made_are_not_followed(void **state)
 {
     static const char *const files[] = {"metrics.jsonl", "log/learner.log", "log/reward-server.log",
                                         "labels.sqlite"};
-    static const char train[] = "$onic train --run-dir=linked --frames=30000 --run.restarts=1";
+    static const char train[] = "$onic train --run-dir=linked --frames=1000000000 --run.restarts=1";
     char line[900];
     (void)state;
     if (geteuid() != 0) {

@@ -480,10 +480,10 @@ static void a_label_that_its_question_cannot_have_is_refused(void **state)
     record_until(s, "--reward.model=hash", "annot/labels_total", 0);
     assert_true(each_label(s, make_a_tie) > 0);
     scene_fails_within(s, "onic", "replay-run run", 74,
-                       "a label of the record makes no sense: label must be 0 or 1", 2);
+                       "a label of the record makes no sense: label must be 0 or 1", 20);
     each_label(s, make_too_sure);
     scene_fails_within(s, "onic", "replay-run run", 74,
-                       "a label of the record makes no sense: confidence must be from 0 to 1", 2);
+                       "a label of the record makes no sense: confidence must be from 0 to 1", 20);
 }
 
 /* Files of a record that somebody renamed, mixed up, or cut. */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,11 +23,12 @@
 #include "common/base/rng.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/sock_calls.h"
+#include "common/wire/frame/sock_folder.h"
 #include "common/wire/frame/sock_guard.h"
 #include "common/wire/frame/sock_trouble.h"
 #include "common/wire/frame/sock_zap.h"
 
-enum { STRANGER_MS = 10000, STRANGER_BYTES = 128 << 10 };
+enum { STRANGER_MS = 10000, STRANGER_BYTES = 128 << 10, FOLDER_MS = 5000 };
 
 bool sock_route_equal(const struct sock_route *a, const struct sock_route *b)
 {
@@ -160,6 +162,20 @@ static int bind_all(void *s, const struct sock_endpoints *e, char bound[SOCK_ADD
     return 0;
 }
 
+/* A folder of sockets that somebody removed is made again by who made it: a process that is slow to
+ * start, with a model to load, may bind in between. */
+static int bind_patiently(void *s, const struct sock_endpoints *e, const char *address,
+                          char bound[SOCK_ADDRESS_MAX])
+{
+    int64_t end = clock_ms() + FOLDER_MS;
+    int rc = bind_all(s, e, bound);
+    while (rc != 0 && zmq_errno() == ENOENT && sock_folder_holds(address) && clock_ms() < end) {
+        poll(NULL, 0, 20);
+        rc = bind_all(s, e, bound);
+    }
+    return rc;
+}
+
 int sock_bind(void **out, void *context, const char *address, const struct sock_options *o,
               char bound[SOCK_ADDRESS_MAX], struct onic_err *err)
 {
@@ -188,7 +204,7 @@ int sock_bind(void **out, void *context, const char *address, const struct sock_
         .stranger_bytes = o->stranger_bytes ? o->stranger_bytes : STRANGER_BYTES};
     if (strncmp(address, "inproc:", 7) != 0) /* else there are no descriptors to look at */
         sock_guard_start(context, s, keyed, &crowd);
-    if (bind_all(s, &e, first) != 0) {
+    if (bind_patiently(s, &e, address, first) != 0) {
         rc = bind_error(address, o, err);
         sock_close(s, 0);
         return rc;

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char longest_name[] = "/learner.weights";
+static const char longest_name[] = "/learner.weights", folder_prefix[] = "onic-sockets-";
 
 static int try_socket(const char *folder)
 {
@@ -33,11 +33,22 @@ static int try_socket(const char *folder)
 
 int sock_folder_create(struct scratch *s, const char *first, struct onic_err *err)
 {
-    static const struct scratch_wish wish = {.prefix = "onic-sockets-",
+    static const struct scratch_wish wish = {.prefix = folder_prefix,
                                              .what = "sockets",
                                              .path_max = sizeof((struct sockaddr_un *)0)->sun_path -
                                                          sizeof longest_name,
                                              .check = try_socket};
     const char *const places[] = {first, getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
     return scratch_create(s, &wish, places, 4, err);
+}
+
+bool sock_folder_holds(const char *address)
+{
+    static const char ipc[] = "ipc://";
+    const char *path = address + sizeof ipc - 1, *name;
+    if (strncmp(address, ipc, sizeof ipc - 1) != 0 || !strrchr(path, '/'))
+        return false;
+    for (name = strrchr(path, '/'); name > path && name[-1] != '/';)
+        name--;
+    return strncmp(name, folder_prefix, sizeof folder_prefix - 1) == 0;
 }

@@ -10,5 +10,8 @@
  * is writable, whose file system knows sockets, and whose path leaves room: a socket's may have 107
  * bytes. ONIC_ECANTCREATE says why for each. */
 int sock_folder_create(struct scratch *s, const char *first, struct onic_err *err);
+/* Whether an ipc:// address lies in such a folder, which who made it makes again within a second
+ * when a cleaner of old files has removed it (scratch_keep). */
+bool sock_folder_holds(const char *address);
 
 #endif /* ONIC_COMMON_WIRE_FRAME_SOCK_FOLDER_H */
