@@ -11,7 +11,6 @@
 #include "common/checkpoint/checkpoint.h"
 #include "common/config/overlay.h"
 #include "common/run/run_file.h"
-#include "common/run/run_id.h"
 #include "common/run/run_seal.h"
 
 enum { CONFIG_TEXT_MAX = 1 << 20 };
@@ -30,36 +29,42 @@ static const char *unsealed_fault(const char *dir, const char *text, size_t len)
     return text[len - 1] == '\n' ? NULL : "config.yaml was cut";
 }
 
-static const char *config_fault(const char *dir, const char *text)
+/* True: what is wrong with it stands in why. */
+static bool config_is_bad(const char *dir, const char *text, char why[RUN_CONFIG_WHY_MAX])
 {
+    const char *fault = NULL;
     size_t len = strlen(text);
     switch (run_seal_look(text, len)) {
     case RUN_SEAL_GOOD:
-        return NULL;
+        return run_seal_is_anothers(dir, text, why);
     case RUN_SEAL_BROKEN:
-        return "config.yaml does not match its checksum: it was cut, damaged or edited since onic "
-               "wrote it";
-    default:
-        return unsealed_fault(dir, text, len);
+        fault = "config.yaml does not match its checksum: it was cut, damaged or edited since onic "
+                "wrote it";
+        break;
+    case RUN_SEAL_NONE:
+        fault = unsealed_fault(dir, text, len);
+        break;
     }
+    snprintf(why, RUN_CONFIG_WHY_MAX, "%s", fault ? fault : "");
+    return fault != NULL;
 }
 
 enum run_config_state run_config_look(const char *dir, char why[RUN_CONFIG_WHY_MAX])
 {
-    char *text = xmalloc(CONFIG_TEXT_MAX);
-    const char *fault = NULL;
-    bool none = false;
+    char *text = xmalloc(CONFIG_TEXT_MAX), fault[RUN_CONFIG_WHY_MAX];
+    bool none = false, bad = false;
     int rc = run_dir_read(dir, "config.yaml", text, CONFIG_TEXT_MAX, NULL);
     if (!rc) {
-        fault = config_fault(dir, text);
+        bad = config_is_bad(dir, text, fault);
     } else if (rc == ONIC_ENOTFOUND) {
         none = !run_dir_trained(dir);
-        fault = none ? NULL : "config.yaml is gone, though there are checkpoints";
+        bad = !none;
+        snprintf(fault, sizeof fault, "config.yaml is gone, though there are checkpoints");
     }
-    if (fault && why)
-        snprintf(why, RUN_CONFIG_WHY_MAX, "%s", fault);
+    if (bad && why)
+        memcpy(why, fault, sizeof fault);
     free(text);
-    return none ? RUN_CONFIG_NONE : fault ? RUN_CONFIG_BAD : RUN_CONFIG_WHOLE;
+    return none ? RUN_CONFIG_NONE : bad ? RUN_CONFIG_BAD : RUN_CONFIG_WHOLE;
 }
 
 int run_config_refuse(const char *dir, const char *why, struct onic_err *err)
@@ -95,8 +100,10 @@ static void mark_defaults(struct config *c)
     free(defaults);
 }
 
-/* On top of what *onto holds. */
-static int read_config_file(const char *dir, struct config *onto, struct onic_err *err)
+/* On top of what *onto holds. why, may be NULL: what is wrong with the file, "" = nothing; of
+ * before there were checksums is believed. */
+static int read_config_file(const char *dir, struct config *onto, char why[RUN_CONFIG_WHY_MAX],
+                            struct onic_err *err)
 {
     char path[CONFIG_STR_MAX + 32];
     char *text = xmalloc(CONFIG_TEXT_MAX);
@@ -104,29 +111,32 @@ static int read_config_file(const char *dir, struct config *onto, struct onic_er
     int rc = run_dir_read(dir, "config.yaml", text, CONFIG_TEXT_MAX, err);
     if (!rc)
         rc = config_read_stored(onto, text, strlen(text), path, err);
+    if (!rc && why && (!run_file_exists(dir, RUN_ID_FILE) || !config_is_bad(dir, text, why)))
+        why[0] = '\0';
     free(text);
     return rc;
 }
 
-/* A file of before there were checksums is believed. */
-bool run_dir_config_doubted(const char *dir, char why[RUN_CONFIG_WHY_MAX])
+int run_dir_config_shown(const char *dir, struct config *out, char why[RUN_CONFIG_WHY_MAX],
+                         struct onic_err *err)
 {
-    return run_file_exists(dir, RUN_ID_FILE) && run_config_look(dir, why) == RUN_CONFIG_BAD;
+    config_defaults(out);
+    why[0] = '\0';
+    int rc = read_config_file(dir, out, why, err);
+    if (!rc)
+        mark_defaults(out);
+    return rc;
 }
 
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err)
 {
-    config_defaults(out);
     char why[RUN_CONFIG_WHY_MAX];
-    int rc = read_config_file(dir, out, err);
-    if (rc)
-        return rc;
-    mark_defaults(out);
-    if (run_dir_config_doubted(dir, why))
+    int rc = run_dir_config_shown(dir, out, why, err);
+    if (!rc && why[0])
         log_warn("the options of a run are not as onic wrote them, and what they lack counts as "
                  "the default",
                  kv("run", dir), kv("why", (const char *)why));
-    return ONIC_OK;
+    return rc;
 }
 
 /* Portable options alone: its plug-ins are names of files, not paths. */
@@ -162,7 +172,7 @@ static int take_edited(const char *dir, const struct config *given, struct confi
     struct config *decided = xmalloc(sizeof *decided), *file = xmalloc(sizeof *file);
     *decided = *given;
     config_defaults(file);
-    int rc = read_config_file(dir, file, err);
+    int rc = read_config_file(dir, file, NULL, err);
     if (!rc)
         rc = config_overlay(decided, file, err);
     if (!rc)
@@ -172,7 +182,7 @@ static int take_edited(const char *dir, const struct config *given, struct confi
         rc = ONIC_OK;
     }
     if (!rc)
-        rc = read_config_file(dir, out, err);
+        rc = read_config_file(dir, out, NULL, err);
     free(decided);
     free(file);
     return rc;
@@ -191,11 +201,13 @@ int run_config_take(const char *dir, const struct config *given, struct config *
     return rc;
 }
 
-int run_config_write(const char *dir, const struct config *cfg, struct onic_err *err)
+int run_config_write(const char *dir, const struct config *cfg, const uint8_t id[RUN_ID_BYTES],
+                     struct onic_err *err)
 {
     struct buf text;
     buf_init(&text, CONFIG_TEXT_MAX);
     config_dump(cfg, &text);
+    run_seal_own(&text, id);
     run_seal_close(&text);
     int rc = run_file_replace(dir, "config.yaml", text.data, text.len, err);
     buf_release(&text);

@@ -10,6 +10,7 @@
  * options that it was trained with. */
 
 #include "common/run/run_dir.h"
+#include "common/run/run_id.h"
 
 enum run_config_state {
     RUN_CONFIG_NONE,  /* no run: neither config.yaml nor a checkpoint that was trained */
@@ -26,6 +27,7 @@ int run_config_refuse(const char *dir, const char *why, struct onic_err *err);
 int run_config_take(const char *dir, const struct config *given, struct config *out,
                     struct onic_err *err);
 /* Replaces config.yaml. ONIC_ECANTCREATE. */
-int run_config_write(const char *dir, const struct config *cfg, struct onic_err *err);
+int run_config_write(const char *dir, const struct config *cfg, const uint8_t id[RUN_ID_BYTES],
+                     struct onic_err *err);
 
 #endif /* ONIC_COMMON_RUN_RUN_CONFIG_H */

@@ -367,9 +367,9 @@ int run_dir_write(const char *dir, const struct config *cfg, bool resumed, struc
     if (!rc)
         rc = keep_present_config(dir, err);
     if (!rc)
-        rc = run_config_write(dir, cfg, err);
+        rc = run_config_write(dir, cfg, id, err);
     if (!rc) /* from here on a config.yaml without a checksum is not whole */
-        rc = run_id_ensure(dir, id, err);
+        rc = run_id_keep(dir, id, err);
     if (rc)
         return rc;
     snprintf(path, sizeof path, "%s/" RUN_DIR_REFUSED, dir);

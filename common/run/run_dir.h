@@ -35,10 +35,11 @@ bool run_dir_resumes(const char *dir, const struct config *given);
 int run_dir_config(const char *dir, struct config *out, struct onic_err *err);
 
 enum { RUN_CONFIG_WHY_MAX = 256 };
-/* True: config.yaml is not as onic wrote it, so that who only reads the run takes the defaults for
- * what it lacks. why: what follows the name of the directory in a sentence. run_dir_config has
- * warned of it in the log. */
-bool run_dir_config_doubted(const char *dir, char why[RUN_CONFIG_WHY_MAX]);
+/* The same for who says more than the log would: why is not empty where config.yaml is not as onic
+ * wrote it for this run, so that what it lacks is the default, or is another run's; it follows the
+ * name of the directory in a sentence. */
+int run_dir_config_shown(const char *dir, struct config *out, char why[RUN_CONFIG_WHY_MAX],
+                         struct onic_err *err);
 
 /* ONIC_ECONFIG: config.yaml is not as onic wrote it; what the next reader would make of it is not
  * what the run was started with. */

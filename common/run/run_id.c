@@ -20,10 +20,10 @@ void run_id_text(const uint8_t id[RUN_ID_BYTES], char out[RUN_ID_TEXT_MAX])
         snprintf(out + 2 * i, 3, "%02x", id[i]);
 }
 
-static bool run_id_parse(const char *text, uint8_t id[RUN_ID_BYTES])
+bool run_id_parse(const char *text, uint8_t id[RUN_ID_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    if (strspn(text, digits) != 2 * RUN_ID_BYTES || strcmp(text + 2 * RUN_ID_BYTES, "\n") != 0)
+    if (strspn(text, digits) != 2 * RUN_ID_BYTES || text[2 * RUN_ID_BYTES] != '\n')
         return false;
     for (int i = 0; i < RUN_ID_BYTES; i++)
         id[i] = (uint8_t)((strchr(digits, text[2 * i]) - digits) * 16 +
@@ -35,7 +35,7 @@ int run_id_read(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
 {
     char text[256];
     int rc = run_dir_read(dir, RUN_ID_FILE, text, sizeof text, err);
-    if (!rc && !run_id_parse(text, id))
+    if (!rc && (!run_id_parse(text, id) || text[RUN_ID_TEXT_MAX] != '\0'))
         rc = err_set(err, ONIC_ECONFIG,
                      "%s/" RUN_ID_FILE " holds no run id (32 hexadecimal digits); remove it, and "
                      "the id of the newest checkpoint is taken",
@@ -85,18 +85,23 @@ int run_id_find(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
     return rc == ONIC_ENOTFOUND ? make_id(dir, id, err) : rc;
 }
 
-int run_id_ensure(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+int run_id_keep(const char *dir, const uint8_t id[RUN_ID_BYTES], struct onic_err *err)
 {
     char text[RUN_ID_TEXT_MAX], line[RUN_ID_TEXT_MAX + 1];
+    if (run_file_exists(dir, RUN_ID_FILE))
+        return ONIC_OK;
+    run_id_text(id, text);
+    int n = snprintf(line, sizeof line, "%s\n", text);
+    return run_file_replace(dir, RUN_ID_FILE, line, (size_t)n, err);
+}
+
+int run_id_ensure(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
+{
     int rc = run_id_read(dir, id, err);
     if (rc != ONIC_ENOTFOUND)
         return rc;
     rc = make_id(dir, id, err);
-    if (rc)
-        return rc;
-    run_id_text(id, text);
-    int n = snprintf(line, sizeof line, "%s\n", text);
-    return run_file_replace(dir, RUN_ID_FILE, line, (size_t)n, err);
+    return rc ? rc : run_id_keep(dir, id, err);
 }
 
 static int check_run(const struct checkpoint_file *f, const char *dir, struct onic_err *err)

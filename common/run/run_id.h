@@ -7,6 +7,7 @@
  * A directory may be emptied and used again, and checkpoints may be copied; so a checkpoint counts
  * as this run's only where both say the same. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/checkpoint/checkpoint.h"
@@ -15,6 +16,8 @@
 enum { RUN_ID_BYTES = 16, RUN_ID_TEXT_MAX = 2 * RUN_ID_BYTES + 1 };
 
 void run_id_text(const uint8_t id[RUN_ID_BYTES], char out[RUN_ID_TEXT_MAX]);
+/* A line that begins with one and holds nothing else; false: it does not, and id is as it was. */
+bool run_id_parse(const char *line, uint8_t id[RUN_ID_BYTES]);
 /* The id in RUN/run_id. ONIC_ENOTFOUND: a run of an older onic, or none; ONIC_ECONFIG: it holds
  * none. */
 int run_id_read(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err);
@@ -23,6 +26,8 @@ int run_id_read(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err)
 int run_id_find(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err);
 /* The same, and it is written there. */
 int run_id_ensure(const char *dir, uint8_t id[RUN_ID_BYTES], struct onic_err *err);
+/* Writes one that was found where there is none. */
+int run_id_keep(const char *dir, const uint8_t id[RUN_ID_BYTES], struct onic_err *err);
 /* The id in a checkpoint. ONIC_EDAMAGED. */
 int run_id_of_checkpoint(const struct checkpoint_file *f, uint8_t id[RUN_ID_BYTES],
                          struct onic_err *err);

@@ -3,11 +3,12 @@
 #define _GNU_SOURCE /* memmem, memrchr */
 #include "common/run/run_seal.h"
 
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <xxhash.h>
 
 static const char MARK[] = "# checksum of the lines above: ";
+static const char OWNER[] = "# of run: ";
 
 enum { SEAL_DIGITS = 32, SEAL_LINE = sizeof MARK - 1 + SEAL_DIGITS + 1 };
 
@@ -28,6 +29,42 @@ void run_seal_close(struct buf *text)
     seal_print(text->data, text->len, &line);
     buf_append(text, line.data, line.len);
     buf_release(&line);
+}
+
+void run_seal_own(struct buf *text, const uint8_t id[RUN_ID_BYTES])
+{
+    char name[RUN_ID_TEXT_MAX];
+    run_id_text(id, name);
+    buf_printf(text, "%s%s\n", OWNER, name);
+}
+
+/* The last such line: no value of an option begins one. */
+bool run_seal_owner(const char *text, uint8_t id[RUN_ID_BYTES])
+{
+    bool found = false;
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += line != text;
+        if (strncmp(line, OWNER, sizeof OWNER - 1) == 0)
+            found = run_id_parse(line + sizeof OWNER - 1, id);
+    }
+    return found;
+}
+
+/* A run that has no id yet, or cannot tell it, is nobody's. */
+bool run_seal_is_anothers(const char *dir, const char *text, char why[RUN_CONFIG_WHY_MAX])
+{
+    uint8_t here[RUN_ID_BYTES], there[RUN_ID_BYTES];
+    char a[RUN_ID_TEXT_MAX], b[RUN_ID_TEXT_MAX];
+    if (!run_seal_owner(text, there) || run_id_read(dir, here, NULL) != ONIC_OK ||
+        memcmp(here, there, RUN_ID_BYTES) == 0)
+        return false;
+    run_id_text(here, a);
+    run_id_text(there, b);
+    if (why)
+        snprintf(why, RUN_CONFIG_WHY_MAX,
+                 "config.yaml is of another run (%.8s, and this is run %.8s): put its own back", b,
+                 a);
+    return true;
 }
 
 size_t run_seal_body(const char *text, size_t len)

@@ -133,7 +133,8 @@ static bool read_before(const char *dir, struct kept_config *out)
 {
     char *text = xmalloc(SETTLE_TEXT_MAX), *mark = NULL;
     bool found = run_dir_read(dir, RUN_DIR_BEFORE, text, SETTLE_TEXT_MAX, NULL) == ONIC_OK &&
-                 run_seal_look(text, strlen(text)) != RUN_SEAL_BROKEN;
+                 run_seal_look(text, strlen(text)) != RUN_SEAL_BROKEN &&
+                 !run_seal_is_anothers(dir, text, NULL);
     for (char *p = text; found && (p = strstr(p, MARK)) != NULL; p++)
         mark = p;
     snprintf(out->then, STATE_MAX, "%.*s", mark ? (int)strcspn(mark + strlen(MARK), "\n") : 0,
@@ -154,7 +155,8 @@ static bool config_is_sealed(const char *dir)
 {
     char *text = xmalloc(SETTLE_TEXT_MAX);
     bool sealed = run_dir_read(dir, "config.yaml", text, SETTLE_TEXT_MAX, NULL) == ONIC_OK &&
-                  run_seal_look(text, strlen(text)) == RUN_SEAL_GOOD;
+                  run_seal_look(text, strlen(text)) == RUN_SEAL_GOOD &&
+                  !run_seal_is_anothers(dir, text, NULL);
     free(text);
     return sealed;
 }

@@ -29,6 +29,7 @@ struct status_args {
 struct status_stored {
     struct run_status_wish wish;
     char env[CONFIG_STR_MAX], reward_model[CONFIG_STR_MAX], version[64];
+    char doubt[RUN_CONFIG_WHY_MAX];
 };
 
 static int status_on_extra(void *ctx, const char *name, const char *value, struct onic_err *err)
@@ -87,7 +88,7 @@ static int read_stored(const char *dir, struct status_stored *out, struct onic_e
     const struct reward_model_type *model;
     enum log_level before = log_set_level(LOG_ERROR);
     config_defaults(cfg);
-    int rc = run_dir_config(dir, cfg, err);
+    int rc = run_dir_config_shown(dir, cfg, out->doubt, err);
     log_set_level(before);
     bool known = !rc;
     if (rc == ONIC_ENOTFOUND)
@@ -114,11 +115,12 @@ static void say_version(const char *run, const char *version)
                 run, version, ONIC_VERSION);
 }
 
-static void say_doubt(const char *run)
+static void say_doubt(const char *run, const char *why)
 {
-    char why[RUN_CONFIG_WHY_MAX];
-    if (run_dir_config_doubted(run, why))
-        log_say(LOG_WARN, "onic status", "%s: %s; what it lacks counts as the default", run, why);
+    if (why[0])
+        log_say(LOG_WARN, "onic status",
+                "%s: %s; its options are shown as it says, and what it lacks counts as the default",
+                run, why);
 }
 
 static int status_show(const struct status_args *a, struct onic_err *err)
@@ -136,7 +138,7 @@ static int status_show(const struct status_args *a, struct onic_err *err)
                                                .version = stored->version};
         buf_init(&out, 1 << 18);
         say_version(a->run, stored->version);
-        say_doubt(a->run);
+        say_doubt(a->run, stored->doubt);
         (a->json ? run_status_json : run_status_text)(&s, &stored->wish, &names, &out);
         shown_write(stdout, out.data, out.len);
         buf_release(&out);

@@ -136,16 +136,18 @@ static int read_run(struct compare_set *s, struct compare_run *r, const char *pa
     struct config *c = xmalloc(sizeof *c);
     r->path = xstrdup(path);
     read_run_version(r);
-    int rc = run_dir_config(path, c, err);
+    char why[RUN_CONFIG_WHY_MAX];
+    int rc = run_dir_config_shown(path, c, why, err);
     if (rc && r->version[0])
         err_wrap(err, "%s was written by onic %s and cannot be read", path, r->version);
     else if (rc)
         err_wrap(err, "%s cannot be read", path);
-    char why[RUN_CONFIG_WHY_MAX];
     if (!rc)
         take_run_options(s, r, c);
-    if (!rc && run_dir_config_doubted(path, why))
-        compare_note(s, "%s: %s; what it lacks counts as the default", path, why);
+    if (!rc && why[0])
+        compare_note(
+            s, "%s: %s; its options are taken as it says, and what it lacks counts as the default",
+            path, why);
     free(c);
     if (rc)
         return rc;

@@ -201,7 +201,8 @@ void sweep_kept_options(char *text, struct buf *out)
             origin = p;
         if (origin && sweep_names_place(origin))
             *origin = '\0';
-        if (strncmp(l, "# checksum", 10) != 0 && !sweep_names_place(l))
+        bool of_a_directory = strncmp(l, "# checksum", 10) == 0 || strncmp(l, "# of run", 8) == 0;
+        if (!of_a_directory && !sweep_names_place(l))
             buf_printf(out, "%s\n", l);
     }
 }

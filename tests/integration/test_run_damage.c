@@ -4,6 +4,7 @@
  * sentence says what to do. The run is trained once; every case harms a copy of it. */
 #define _GNU_SOURCE
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -120,6 +121,34 @@ static void a_configuration_that_is_not_whole_is_refused(void **state)
               0, "resumed");
 }
 
+/* Its options fit, so nothing else would say that they are not this run's. */
+static void a_configuration_of_another_run_is_refused(void **state)
+{
+    static const char *const readers[] = {"status harmed", "top harmed --once", "compare harmed",
+                                          "labels verify harmed"};
+    char line[200];
+    (void)state;
+    is_refused(&(struct harm){"cp ../other/config.yaml config.yaml",
+                              "harmed: config.yaml is of another run ("});
+    assert_non_null(strstr(said(), "--run.config=edited goes on with what the file says now"));
+    for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+        snprintf(line, sizeof line, "$onic %s", readers[i]);
+        ends_with(line, 0, "config.yaml is of another run (");
+    }
+    ends_with("cp run/config.yaml harmed && $onic train --run-dir=harmed --frames=30000", 0,
+              "resumed checkpoint=");
+    ends_with("cp other/config.yaml harmed && "
+              "$onic train --run-dir=harmed --frames=40000 --run.config=edited && "
+              "$onic train --run-dir=harmed --frames=50000",
+              0, "resumed checkpoint=");
+    /* as runs were before their configuration said whose it is */
+    ends_with(
+        "rm -rf harmed && cp -r run harmed && cd harmed && "
+        "sed -i '/^# of run/d; $d' config.yaml && mv run_id .. && $onic train --run-dir=. "
+        "--frames=30000 && mv ../run_id . && grep -q \"^# of run: $(cat run_id)$\" config.yaml",
+        0, "resumed checkpoint=");
+}
+
 /* Who only looks is told, too: what the file lacks would be the defaults. */
 static void a_configuration_that_is_not_whole_is_said_to_who_reads(void **state)
 {
@@ -140,6 +169,37 @@ static void a_configuration_that_is_not_whole_is_said_to_who_reads(void **state)
         }
     ends_with("rm -rf harmed && cp -r run harmed && $onic status harmed", 0, "finished");
     assert_null(strstr(said(), "counts as the default"));
+}
+
+/* How often config.yaml of the run is opened by a command. Closings are watched as well: events
+ * that follow their like are merged. */
+static int config_openings(const char *command)
+{
+    char path[300], events[8192];
+    int opened = 0, fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    snprintf(path, sizeof path, "%s/run/config.yaml", dir);
+    assert_true(fd >= 0 && inotify_add_watch(fd, path, IN_OPEN | IN_CLOSE) >= 0);
+    ends_with(command, 0, "");
+    for (ssize_t n; (n = read(fd, events, sizeof events)) > 0;)
+        for (ssize_t at = 0; at < n;) {
+            struct inotify_event e;
+            memcpy(&e, events + at, sizeof e);
+            opened += (e.mask & IN_OPEN) != 0;
+            at += (ssize_t)(sizeof e + e.len);
+        }
+    close(fd);
+    return opened;
+}
+
+/* What is shown and what is said of it would be of two files, were it replaced in between. */
+static void a_configuration_that_is_only_shown_is_read_once(void **state)
+{
+    (void)state;
+    assert_int_equal(config_openings("$onic status run"), 1);
+    assert_int_equal(config_openings("$onic top run --once"), 1);
+    assert_int_equal(config_openings("$onic compare run"), 1);
+    assert_int_equal(config_openings("$onic labels verify run"), 1);
+    assert_int_equal(config_openings("$onic labels count run"), 1);
 }
 
 /* `onic top` called all of it a run that is still to begin. */
@@ -346,7 +406,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_configuration_that_is_not_whole_is_refused),
+        cmocka_unit_test(a_configuration_of_another_run_is_refused),
         cmocka_unit_test(a_configuration_that_is_not_whole_is_said_to_who_reads),
+        cmocka_unit_test(a_configuration_that_is_only_shown_is_read_once),
         cmocka_unit_test(numbers_that_cannot_be_read_are_not_missing_ones),
         cmocka_unit_test(an_edited_configuration_needs_a_word),
         cmocka_unit_test(an_edit_after_a_life_that_was_killed_needs_a_word_too),

@@ -90,6 +90,25 @@ class Load(OnicTest):
         self.assertEqual((config["env"]["max_steps"], config["train"]["adam_eps"], config["policy"]["squash"]), (40, 1e-6, False))
         self.assertEqual(config["env"]["plugin"], "")
 
+    def test_a_configuration_that_is_not_this_runs_is_said(self):
+        other, run = self.folder / "other", self.folder / "run"
+        program("train", f"--run-dir={other}", "--env.id=corridor", "--annotator.id=rules", "--frames=2000")
+        for harm, said in [
+            (lambda file: shutil.copy(other / "config.yaml", file), "config.yaml is of another run [(]"),
+            (lambda file: os.truncate(file, 3000), "config.yaml was cut, damaged or edited"),
+            (lambda file: file.write_text(file.read_text().replace("  lr: ", "  lr: 0")), "config.yaml was cut, damaged or edited"),
+        ]:
+            shutil.rmtree(run, ignore_errors=True)
+            shutil.copytree(self.run_dir, run)
+            harm(run / "config.yaml")
+            with self.assertWarnsRegex(UserWarning, said):
+                _ = onic.load(run).config
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertGreater(len(onic.load(self.run_dir).config), 10)
+            (run / "run_id").unlink()
+            self.assertGreater(len(onic.load(run).config), 10)
+
     def test_parquet_and_npz_hold_the_same(self):
         run = onic.load(self.run_dir)
         paths = run.to_parquet(self.folder / "parquet")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ import numpy as np
 
 from onic import tables
 from onic.errors import OnicError, need
-from onic.files import read_plain_text
+from onic.files import open_plain, read_plain_text
+from onic.xxh3 import xxh3_128
 
 if TYPE_CHECKING:
     import pandas
@@ -43,6 +45,21 @@ def read_config(text: str) -> dict[str, dict[str, Any]]:
         elif option:
             section[option[1]] = _scalar(option[2].strip())
     return config
+
+
+def config_fault(run: Path, data: bytes) -> str | None:
+    """What is wrong with a ``config.yaml``: it was cut or edited, or is another run's. Before runs had an id, files said neither."""
+    if not (run / "run_id").exists():
+        return None
+    seal = re.search(rb"(?:^|\n)# checksum of the lines above: ([0-9a-f]{32})\n\Z", data)
+    body = data[: seal.start(1) - len("# checksum of the lines above: ")] if seal else b""
+    if not seal or len(body) <= 240 or xxh3_128(body) != seal[1].decode():
+        return "was cut, damaged or edited since onic wrote it"
+    owners = re.findall(rb"(?m)^# of run: ([0-9a-f]{32})$", body)
+    here = read_plain_text(run / "run_id").strip()
+    if owners and owners[-1].decode() != here:
+        return f"is of another run ({owners[-1][:8].decode()}, and this is run {here[:8]})"
+    return None
 
 
 def _scalar(word: str) -> Any:
@@ -162,9 +179,16 @@ class Run:
 
     @property
     def config(self) -> dict[str, dict[str, Any]]:
-        """Every option as the run has it: ``run.config["env"]["id"]``."""
+        """Every option as the run has it: ``run.config["env"]["id"]``. Warns where the file is not as onic wrote it for this run."""
         path = self.path / "config.yaml"
-        return read_config(read_plain_text(path)) if path.exists() else {}
+        if not path.exists():
+            return {}
+        with open_plain(path, "rb") as file:
+            data = file.read()
+        fault = config_fault(self.path, data)
+        if fault:
+            warnings.warn(f"{path} {fault}; its options are taken as it says", stacklevel=2)
+        return read_config(data.decode("utf-8", "replace"))
 
     @property
     def checkpoints(self) -> list[Path]:

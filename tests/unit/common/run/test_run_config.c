@@ -182,6 +182,62 @@ static void an_edited_file_may_name_paths(void **state)
     assert_err(open_run(&given, &cfg, &resumed, &err), ONIC_ECONFIG, "give --env.options=...");
 }
 
+/* Beside the run another one that learns with 0.5, and was resumed, in the folder "another". */
+static void make_another(void)
+{
+    struct config given, cfg;
+    bool resumed;
+    assert_int_equal(rename(files_in("run"), files_in("kept")), 0);
+    config_defaults(&given);
+    set(&given, "train.lr", "0.5");
+    for (int life = 0; life < 2; life++) {
+        assert_ok(open_run(&given, &cfg, &resumed, &err));
+        assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+    }
+    assert_int_equal(rename(files_in("run"), files_in("another")), 0);
+    assert_int_equal(rename(files_in("kept"), files_in("run")), 0);
+}
+
+/* It is whole, and its environment and network fit. */
+static void a_configuration_of_another_run_is_refused(void **state)
+{
+    static char text[TEXT_MAX];
+    char why[RUN_CONFIG_WHY_MAX];
+    struct config cfg;
+    (void)state;
+    make_run();
+    make_another();
+    assert_int_equal(rename(files_in("another/config.yaml"), files_in("run/config.yaml")), 0);
+    assert_refused("config.yaml is of another run (");
+    assert_err(run_dir_check_config(files_in("run"), &err), ONIC_ECONFIG, "put its own back");
+    assert_ok(run_dir_config_shown(files_in("run"), &cfg, why, &err));
+    assert_non_null(strstr(why, "config.yaml is of another run ("));
+    assert_close(cfg.train_lr, 0.5, 1e-12, 0);
+    assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
+    assert_close(rate_with("edited"), 0.5, 1e-12, 0);
+    /* a run whose id is lost takes that of its newest checkpoint, and the file is of no other */
+    assert_int_equal(unlink(files_in("run/run_id")), 0);
+    assert_close(rate_with("kept"), 0.5, 1e-12, 0);
+    make_run();
+    assert_ok(run_dir_config_shown(files_in("run"), &cfg, why, &err));
+    assert_string_equal(why, "");
+    read_stored(text);
+    assert_non_null(strstr(text, "\n# of run: "));
+}
+
+/* Nor does what was kept of another run's lives replace this one's. */
+static void a_kept_configuration_of_another_run_does_not_come_back(void **state)
+{
+    (void)state;
+    make_run();
+    make_another();
+    assert_int_equal(unlink(files_in("run/checkpoints/ckpt-000000000005.safetensors")), 0);
+    assert_int_equal(unlink(files_in("run/checkpoints/LATEST")), 0);
+    assert_int_equal(
+        rename(files_in("another/config.yaml.before"), files_in("run/config.yaml.before")), 0);
+    assert_close(rate_with("kept"), 0.25, 1e-12, 0);
+}
+
 /* What is taken over so is stored whole, and the next life needs no word. */
 static void the_next_life_finds_it_whole_again(void **state)
 {
@@ -493,6 +549,8 @@ int main(void)
         IN_DIR(a_configuration_that_was_cut_or_changed_is_refused),
         IN_DIR(a_word_lets_it_go_on_with_the_file_or_the_checkpoint),
         IN_DIR(an_edited_file_may_name_paths),
+        IN_DIR(a_configuration_of_another_run_is_refused),
+        IN_DIR(a_kept_configuration_of_another_run_does_not_come_back),
         IN_DIR(the_next_life_finds_it_whole_again),
         IN_DIR(a_refused_life_leaves_a_broken_configuration_as_it_was),
         IN_DIR(a_killed_life_leaves_a_broken_configuration_as_it_was),

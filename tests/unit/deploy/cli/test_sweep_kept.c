@@ -152,6 +152,7 @@ static void options_are_kept_but_for_paths_of_a_machine(void **state)
                   "  url: 'http://127.0.0.1:8000/v1'  # command line\n"
                   "reward_server:\n"
                   "  address: 'ipc:///tmp/x.sock'  # command line\n"
+                  "# of run: 0123\n"
                   "# checksum of the lines above: 0123\n";
     struct buf out;
     (void)state;
