@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/plain_file.h"
 #include "common/base/utf8.h"
 
 enum { FILE_HEAD = 4096, FILE_SAFETENSORS_HEADER_MAX = 100 << 20 };
@@ -158,8 +159,13 @@ int file_unreadable(const char *path, int code, struct onic_err *err)
                            strerror(code), (unsigned)geteuid(), (unsigned)st.st_uid);
         return err_set(err, ONIC_EAUTH, "%s cannot be read: %s for user %u", path, strerror(code),
                        (unsigned)geteuid());
-    case ELOOP:
+    case PLAIN_FILE_FOREIGN:
         return err_set(err, ONIC_EAUTH, "%s is not read: another user made a link there", path);
+    case ELOOP:
+        return err_set(err, ONIC_ECONFIG, "%s is a link that leads back to itself, not a file",
+                       path);
+    case ENAMETOOLONG:
+        return err_set(err, ONIC_ECONFIG, "the path %.80s... is too long for the system", path);
     case EINVAL: /* of plain_file.h */
         return err_set(err, ONIC_ECONFIG, "%s is %s, not a regular file", path,
                        not_regular ? not_regular : "something else");

@@ -30,7 +30,7 @@ int plain_file_open_own(const char *path, int flags, mode_t mode)
     int fd = open(path, flags | O_NOFOLLOW, mode);
     bool foreign = fd < 0 && errno == ELOOP && plain_file_is_foreign_link(path);
     if (foreign)
-        errno = ELOOP;
+        errno = PLAIN_FILE_FOREIGN;
     else if (fd < 0 && errno == ELOOP)
         fd = open(path, flags, mode);
     if (fd < 0 && errno == ENXIO) /* a pipe that nobody reads, or a socket */
@@ -66,7 +66,7 @@ int plain_folder_make(const char *path, struct onic_err *err)
     struct stat st;
     int code = mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
     if (!code && plain_file_is_foreign_link(path))
-        code = ELOOP;
+        code = PLAIN_FILE_FOREIGN;
     else if (!code && stat(path, &st) != 0)
         code = errno;
     else if (!code && !S_ISDIR(st.st_mode))
@@ -78,7 +78,14 @@ int plain_folder_make(const char *path, struct onic_err *err)
 
 const char *plain_file_why(int code)
 {
-    return code == ELOOP    ? "another user made a link there"
-           : code == EINVAL ? "it is no regular file"
-                            : strerror(code);
+    switch (code) {
+    case PLAIN_FILE_FOREIGN:
+        return "another user made a link there";
+    case ELOOP:
+        return "the link there leads back to itself";
+    case EINVAL:
+        return "it is no regular file";
+    default:
+        return strerror(code);
+    }
 }

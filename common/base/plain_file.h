@@ -6,18 +6,23 @@
  * names: a pipe, for which a reader would wait for ever, a device without an end, a link that has
  * this user's other files written over, or, for a folder, removed. */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
 #include "common/base/err.h"
 
+/* The errno for a link that another user made. No open() fails with it; ELOOP is that of links that
+ * lead back to themselves. */
+enum { PLAIN_FILE_FOREIGN = EXDEV };
+
 /* As fopen(path, "re") of a regular file; errno EINVAL for anything else that is there. own: no
- * link that another user made is followed either, errno ELOOP. */
+ * link that another user made is followed either, errno PLAIN_FILE_FOREIGN. */
 FILE *plain_file_read(const char *path, bool own);
 
 /* As open() of a regular file; errno EINVAL for anything else that is there. The last part of the
- * path is no link that another user made (root may): errno ELOOP. */
+ * path is no link that another user made (root may): errno PLAIN_FILE_FOREIGN. */
 int plain_file_open_own(const char *path, int flags, mode_t mode);
 
 /* Whether it is such a link. For what others open by name. */

@@ -86,7 +86,8 @@ int run_lock_take(const char *run_dir, int *fd, struct onic_err *err)
     }
     *fd = lock_file_open(path);
     if (*fd < 0)
-        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path, strerror(errno));
+        return err_set(err, ONIC_ECANTCREATE, "%s cannot be created: %s", path,
+                       errno == ELOOP ? "a link is in its place" : strerror(errno));
     enum lock_file_got got = lock_file_take(*fd);
     if (got != LOCK_FILE_MINE) {
         int rc = got == LOCK_FILE_HELD

@@ -29,12 +29,22 @@ static bool replay_find_ends_with(const char *name, const char *end)
     return n > m && strcmp(name + n - m, end) == 0;
 }
 
+/* Of any kind, a link that leads nowhere as well. */
+static bool replay_find_holds(const char *dir, const char *name)
+{
+    char path[REPLAY_PATH_MAX + 32];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    return lstat(path, &st) == 0;
+}
+
 /* Names begin with the number of environment steps, so the last in order is the newest. */
 static int replay_find_look(const char *dir, struct kept *k, struct onic_err *err)
 {
     DIR *d = opendir(dir);
     if (!d)
-        return file_unreadable(dir, errno, err);
+        return errno == ENOTDIR ? file_want_folder(dir, "a folder of kept episodes", err)
+                                : file_unreadable(dir, errno, err);
     for (struct dirent *e; (e = readdir(d));) {
         if (replay_find_ends_with(e->d_name, ".jsonl") && ++k->episodes &&
             strcmp(e->d_name, k->newest) > 0)
@@ -73,10 +83,11 @@ int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
         return ONIC_OK;
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';)
         path[--n] = '\0';
-    snprintf(dir, sizeof dir, "%s/replays", path);
-    if (!is_dir(dir))
-        snprintf(dir, sizeof dir, "%s", path);
-    int rc = replay_find_look(dir, &k, err);
+    /* other files of a run end with .jsonl, too */
+    bool any = replay_find_holds(path, "replays");
+    bool run = any || replay_find_holds(path, "metrics.jsonl");
+    snprintf(dir, sizeof dir, "%s%s", path, run ? "/replays" : "");
+    int rc = run && !any ? ONIC_OK : replay_find_look(dir, &k, err);
     if (rc)
         return rc;
     if (k.episodes == 0)

@@ -8,7 +8,6 @@
 #include "deploy/cli/run_status.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/run/run_dir.h"
 #include "common/run/run_id.h"
@@ -103,10 +103,11 @@ static int read_tail(struct run_status *s, const char *dir, struct onic_err *err
     char path[4096];
     struct tail t = {0};
     snprintf(path, sizeof path, "%s/metrics.jsonl", dir);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), code = errno;
-    if (fd < 0 && code != ENOENT)
+    FILE *f = plain_file_read(path, false);
+    int fd = f ? fileno(f) : -1, code = errno;
+    if (!f && code != ENOENT)
         return file_unreadable(path, code, err);
-    off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+    off_t size = f ? lseek(fd, 0, SEEK_END) : 0;
     off_t from = size > STATUS_TAIL_BYTES ? size - STATUS_TAIL_BYTES : 0;
     char *text = xmalloc(STATUS_TAIL_BYTES + 1), *rest = text, *line;
     ssize_t n = size > 0 ? pread(fd, text, STATUS_TAIL_BYTES, from) : 0;
@@ -119,8 +120,8 @@ static int read_tail(struct run_status *s, const char *dir, struct onic_err *err
     s->last = t.last;
     s->steps_per_s_1min = tail_rate(&t);
     free(text);
-    if (fd >= 0)
-        close(fd);
+    if (f)
+        fclose(f);
     return ONIC_OK;
 }
 
@@ -131,8 +132,13 @@ static void read_checkpoint(struct run_status *s, const struct run_status_wish *
 {
     struct checkpoint_file *newest;
     struct stat st;
+    struct onic_err why = {0};
     s->checkpoint_steps = s->checkpoint_age_s = (double)NAN;
-    if (run_dir_newest(&newest, w->dir, NULL, NULL) != ONIC_OK)
+    int rc = run_dir_newest(&newest, w->dir, NULL, &why);
+    /* what this user may not read may be whole */
+    if (rc && rc != ONIC_ENOTFOUND && rc != ONIC_EAUTH && rc != ONIC_EAGAIN)
+        snprintf(s->stuck, sizeof s->stuck, "%.350s", why.msg);
+    if (rc)
         return;
     stop_of_checkpoint(newest, at);
     s->checkpoint_steps = (double)at->env_steps;
@@ -170,10 +176,15 @@ static void judge_ended(struct run_status *s, const struct stop_params *stop,
         snprintf(s->why, sizeof s->why, "%s", stop_text(reached));
     } else if (s->exit_code == 0) {
         s->state = RUN_STOPPED;
-        snprintf(s->why, sizeof s->why, "it was drained; the same command goes on");
+        snprintf(s->why, sizeof s->why, "it was drained%s",
+                 s->stuck[0] ? "" : "; the same command goes on");
     } else {
         s->state = RUN_CRASHED;
         say_end(s);
+    }
+    if (s->stuck[0] && !reached) {
+        size_t n = strlen(s->why);
+        snprintf(s->why + n, sizeof s->why - n, ", and it cannot go on: %.350s", s->stuck);
     }
 }
 

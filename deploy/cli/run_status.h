@@ -36,6 +36,7 @@ struct run_status_wish {
 
 struct run_status {
     enum run_state state;
+    char stuck[352];               /* why no checkpoint can be gone on with, or "" */
     char why[RUN_STATUS_TEXT_MAX]; /* one sentence; "" where there is nothing to say */
     bool locked_known;             /* false: judged by the age of the last line */
     int lives;                     /* 0: not known */

@@ -133,7 +133,8 @@ int record_list(const char *dir, struct record_list *out, struct onic_err *err)
     if (!d && errno == ENOENT)
         return err_set(err, ONIC_ENOTFOUND, "there is no folder %s", dir);
     if (!d)
-        return file_unreadable(dir, errno, err);
+        return errno == ENOTDIR ? file_want_folder(dir, "the folder of a record", err)
+                                : file_unreadable(dir, errno, err);
     for (struct dirent *e; (e = readdir(d));)
         see_file(dir, e->d_name, out);
     closedir(d);

@@ -331,6 +331,7 @@ static void pipes_and_devices_under_names_of_files_are_named(void **state)
         {"ledger.json", "ledger harmed", "ledger.json is a", 64},
         {"run_id", "train --run-dir=harmed", "run_id is a", 64},
         {"lock", "status harmed", "harmed", 0},
+        {"metrics.jsonl", "status harmed", "metrics.jsonl is a", 64},
         {"metrics.jsonl", "train --run-dir=harmed --frames=30000 --run.restarts=1",
          "it is no regular file", 73},
         {"log/learner.log", "train --run-dir=harmed --frames=30000 --run.restarts=1",
@@ -345,6 +346,47 @@ static void pipes_and_devices_under_names_of_files_are_named(void **state)
                  "rm -rf harmed && cp -r run harmed && rm harmed/%s && %s harmed/%s && $onic %s",
                  rows[i / 2].file, harms[i % 2], rows[i / 2].file, rows[i / 2].command);
         ends_with(line, rows[i / 2].code, rows[i / 2].sentence);
+    }
+}
+
+/* Each was somebody else's link, no episode at all, or a run that goes on. */
+static void what_stands_in_place_of_a_file_is_said_as_it_is(void **state)
+{
+    static const struct {
+        const char *harm, *command, *sentence;
+        int code;
+    } rows[] = {
+        {"rm config.yaml && ln -s config.yaml config.yaml", "status harmed",
+         "harmed/config.yaml is a link that leads back to itself, not a file", 64},
+        {"rm run_id && ln -s run_id run_id", "train --run-dir=harmed --frames=30000",
+         "harmed/run_id is a link that leads back to itself, not a file", 64},
+        {"rm metrics.jsonl && ln -s metrics.jsonl metrics.jsonl",
+         "train --run-dir=harmed --frames=30000",
+         "metrics.jsonl cannot be opened for writing: the link there leads back to itself", 73},
+        {"rm -r replays && ln -s replays replays", "replay harmed",
+         "harmed/replays is a link that leads back to itself, not a file", 64},
+        {"rm -r replays && ln -s replays replays", "train --run-dir=harmed",
+         "the folder harmed/replays cannot be made: the link there leads back to itself", 73},
+        {"rm -r replays && echo x >replays", "replay harmed",
+         "harmed/replays is a text file, not a folder of kept episodes", 64},
+        {"rm -r replays", "replay harmed", "harmed keeps no episode yet", 64},
+        {"ln -sf $PWD/other lock", "train --run-dir=harmed",
+         "harmed/lock cannot be created: a link is in its place", 73},
+        {"echo x >record", "replay-run harmed",
+         "harmed/record is a text file, not the folder of a record", 64},
+        {"rm -r checkpoints && ln -s checkpoints checkpoints", "status harmed",
+         "stopped, it was drained, and it cannot go on: harmed/checkpoints is a link that leads ",
+         0},
+        {"rm checkpoints/ckpt-*", "status harmed",
+         "and it cannot go on: harmed/checkpoints holds no checkpoint, though LATEST names", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line[400];
+        snprintf(line, sizeof line,
+                 "rm -rf harmed && cp -r run harmed && (cd harmed && %s) && $onic %s", rows[i].harm,
+                 rows[i].command);
+        ends_with(line, rows[i].code, rows[i].sentence);
     }
 }
 
@@ -417,6 +459,7 @@ int main(void)
         cmocka_unit_test(checkpoints_that_are_gone_are_missed),
         cmocka_unit_test(a_part_whose_log_cannot_be_opened_ends_the_run),
         cmocka_unit_test(pipes_and_devices_under_names_of_files_are_named),
+        cmocka_unit_test(what_stands_in_place_of_a_file_is_said_as_it_is),
         cmocka_unit_test(links_that_other_users_made_are_not_followed),
         cmocka_unit_test(folders_that_other_users_put_elsewhere_are_refused),
     };

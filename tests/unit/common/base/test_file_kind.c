@@ -2,6 +2,7 @@
 /* test_file_kind.c - files are named by what they hold, and errors by what the user can change. */
 #define _GNU_SOURCE
 #include "common/base/file_kind.h"
+#include "common/base/plain_file.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -120,6 +121,12 @@ static void a_refusal_to_read_is_told_by_its_reason(void **state)
                "/x/y cannot be read: Permission denied for user ");
     assert_err(file_unreadable(path, EMFILE, &err), ONIC_EAGAIN, "cannot be opened now: Too many");
     assert_err(file_unreadable(path, EIO, &err), ONIC_EIO, "cannot be read: Input/output error");
+    assert_err(file_unreadable("/x", ELOOP, &err), ONIC_ECONFIG,
+               "/x is a link that leads back to itself, not a file");
+    assert_err(file_unreadable("/x", PLAIN_FILE_FOREIGN, &err), ONIC_EAUTH,
+               "/x is not read: another user made a link there");
+    assert_err(file_unreadable("/xxx", ENAMETOOLONG, &err), ONIC_ECONFIG,
+               "the path /xxx... is too long for the system");
     assert_err(file_unreadable("/dev/null", EINVAL, &err), ONIC_ECONFIG,
                "/dev/null is a device, not a regular file");
     if (geteuid() == 0 && chown(path, 65534, 65534) == 0)

@@ -134,10 +134,10 @@ static void a_link_of_another_user_is_not_followed(void **state)
     assert_false(plain_file_is_foreign_link(in(dir, "mine")));
     errno = 0;
     assert_int_equal(plain_file_open_own(link_path, O_WRONLY | O_CREAT | O_APPEND, 0600), -1);
-    assert_int_equal(errno, ELOOP);
+    assert_int_equal(errno, PLAIN_FILE_FOREIGN);
     assert_string_equal(plain_file_why(errno), "another user made a link there");
     assert_null(plain_file_read(link_path, true));
-    assert_int_equal(errno, ELOOP);
+    assert_int_equal(errno, PLAIN_FILE_FOREIGN);
     FILE *f = plain_file_read(link_path, false);
     assert_non_null(f);
     fclose(f);
@@ -147,6 +147,22 @@ static void a_link_of_another_user_is_not_followed(void **state)
     assert_int_equal(access(in(dir, "mine"), F_OK), -1);
 }
 
+/* Nobody else made it. */
+static void a_link_to_itself_is_no_link_of_another_user(void **state)
+{
+    const char *dir = *state;
+    assert_int_equal(symlink("itself", in(dir, "itself")), 0);
+    assert_int_equal(plain_file_open_own(in(dir, "itself"), O_WRONLY | O_CREAT, 0600), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_string_equal(plain_file_why(errno), "the link there leads back to itself");
+    for (int own = 0; own < 2; own++) {
+        assert_null(plain_file_read(in(dir, "itself"), own));
+        assert_int_equal(errno, ELOOP);
+    }
+    assert_err(plain_folder_make(in(dir, "itself"), &err), ONIC_ECANTCREATE,
+               "itself cannot be made: the link there leads back to itself");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -154,6 +170,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_not_written, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_of_another_user_is_not_followed, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_link_to_itself_is_no_link_of_another_user, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(folders_are_made_and_links_of_others_are_none, setup,
                                         teardown),
     };
