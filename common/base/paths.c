@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_limits.h"
+
 static int paths_join(char *out, size_t size, const char *a, const char *b, struct onic_err *err)
 {
     int n = snprintf(out, size, "%s/%s", a, b);
@@ -127,6 +129,9 @@ int paths_make_dirs(const char *dir, struct onic_err *err)
     char path[PATHS_MAX];
     if (snprintf(path, sizeof path, "%s", dir) >= (int)sizeof path)
         return err_set(err, ONIC_ECANTCREATE, "the path %.200s... is too long", dir);
+    int rc = file_check_umask(err);
+    if (rc)
+        return rc;
     for (char *p = path + 1;; p++) {
         if (*p != '/' && *p != '\0')
             continue;

@@ -30,6 +30,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "common/base/file_limits.h"
 #include "common/base/xmalloc.h"
 
 enum {
@@ -127,7 +128,7 @@ static int write_part(const struct safe_io *io, int fd, const struct safe_part *
             continue;
         if (n <= 0)
             return err_set(err, ONIC_EIO, "cannot write %s: %s", temp,
-                           n < 0 ? strerror(errno) : "the device takes no more bytes");
+                           n < 0 ? file_write_why(errno) : "the device takes no more bytes");
         p += n;
         left -= (size_t)n;
     }
@@ -145,7 +146,7 @@ static int safe_file_fill(const struct safe_io *io, int fd, const struct safe_pa
     *full = is_full(rc);
     if (rc && rc != EINVAL && rc != EOPNOTSUPP && rc != ENOSYS)
         return err_set(err, ONIC_EIO, "cannot reserve %zu bytes for %s: %s", total, temp,
-                       strerror(rc));
+                       file_write_why(rc));
     for (int i = 0; i < nparts; i++) {
         errno = 0;
         rc = write_part(io, fd, &parts[i], temp, err);
@@ -168,7 +169,7 @@ static int read_back(const struct safe_io *io, const char *temp, XXH3_state_t *s
 {
     int rc = ONIC_OK, fd = io->open(temp, O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd < 0)
-        return err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, strerror(errno));
+        return err_set(err, ONIC_EIO, "cannot read %s back: %s", temp, file_write_why(errno));
     char *block = xmalloc(READ_BLOCK);
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
     for (;;) {

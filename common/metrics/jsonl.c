@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base/file_limits.h"
 #include "common/base/plain_file.h"
 #include "common/base/rotated.h"
 #include "common/metrics/registry.h"
@@ -86,8 +87,8 @@ int metrics_jsonl_write(struct metrics *m, struct onic_err *err)
     ssize_t n = write(m->jsonl, m->line.data, m->line.len);
     if (n == (ssize_t)m->line.len)
         return ONIC_OK;
-    int code = n < 0 ? errno : ENOSPC;
+    int code = file_write_code(m->jsonl, n);
     if (n > 0 && start >= 0 && ftruncate(m->jsonl, start) != 0)
         code = errno;
-    return err_set(err, ONIC_EIO, "metrics.jsonl cannot be written: %s", strerror(code));
+    return err_set(err, ONIC_EIO, "metrics.jsonl cannot be written: %s", file_write_why(code));
 }

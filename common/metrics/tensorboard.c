@@ -26,6 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_limits.h"
 #include "common/base/plain_file.h"
 #include "common/base/rotated.h"
 #include "common/base/xmalloc.h"
@@ -83,11 +84,11 @@ static int write_record(struct tensorboard *t, struct onic_err *err)
     ssize_t n = write(t->fd, t->record.data, t->record.len);
     if (n == (ssize_t)t->record.len)
         return ONIC_OK;
-    int code = n < 0 ? errno : ENOSPC;
+    int code = file_write_code(t->fd, n);
     if (start >= 0 && ftruncate(t->fd, start) != 0) /* half a record would end every reader here */
         code = errno;
     return err_set(err, ONIC_EIO, "the TensorBoard event file cannot be written: %s",
-                   strerror(code));
+                   file_write_why(code));
 }
 
 /* Two records: what TensorBoard expects first of a file, and the start of a session. */

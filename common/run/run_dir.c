@@ -20,6 +20,7 @@
 
 #include "common/base/cpu.h"
 #include "common/base/file_kind.h"
+#include "common/base/file_limits.h"
 #include "common/base/log.h"
 #include "common/base/paths.h"
 #include "common/base/plain_file.h"
@@ -297,7 +298,7 @@ static int check_room(const char *dir, struct onic_err *err)
     if (code)
         return err_set(err, ONIC_ECANTCREATE,
                        "there is no room for a run in %s, not even for %d MiB: %s", dir,
-                       ROOM_NEEDED >> 20, strerror(code));
+                       ROOM_NEEDED >> 20, file_write_why(code));
     return ONIC_OK;
 }
 

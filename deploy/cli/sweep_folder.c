@@ -258,10 +258,11 @@ int sweep_folder_take(const struct sweep *s, int *lock_fd, struct onic_err *err)
     char *text = json_dumps(doc, JSON_INDENT(1) | JSON_SORT_KEYS);
     folder_path(path, s->dir, SWEEP_JSON);
     rc = text ? safe_replace_bytes(path, text, strlen(text), err)
-              : err_set(err, ONIC_EINTERNAL, "%s has a name that is no UTF-8", s->file.path);
+              : err_set(err, ONIC_ECONFIG, "%s has a name that is no UTF-8: rename it",
+                        s->file.path);
     free(text);
     json_decref(doc);
-    return rc;
+    return rc == ONIC_EIO ? ONIC_ECANTCREATE : rc; /* before anything was run */
 }
 
 int sweep_folder_refuse(const char *path, struct onic_err *err)

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/base/clock.h"
+#include "common/base/file_limits.h"
 #include "common/base/log.h"
 #include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
@@ -209,7 +210,7 @@ static void episode_log_keep(struct episode_log *r, struct recorder *c, uint8_t 
         unlink(temporary);
         if (log_every_ms(&r->log_ms, 60000))
             log_warn("an episode could not be kept", kv("file", (const char *)path),
-                     kv("why", strerror(why)));
+                     kv("why", file_write_why(why)));
     }
     buf_release(&head);
 }

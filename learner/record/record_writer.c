@@ -20,6 +20,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/file_limits.h"
 #include "common/base/plain_file.h"
 #include "common/base/xmalloc.h"
 #include "common/wire/rollout/learner_link.h"
@@ -71,7 +72,7 @@ static void record_fail(struct record_writer *w, const char *what, int why)
 {
     pthread_mutex_lock(&w->lock);
     if (!w->failed && why)
-        err_set(&w->why, ONIC_EIO, "%s: %s", what, strerror(why));
+        err_set(&w->why, ONIC_EIO, "%s: %s", what, file_write_why(why));
     else if (!w->failed)
         err_set(&w->why, ONIC_EIO, "%s", what);
     w->failed = true;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_limits.h"
 #include "common/base/shell.h"
 #include "reward_server/store/label_store_impl.h"
 
@@ -81,6 +82,8 @@ int label_sql_fail(struct label_store *s, const char *doing, struct onic_err *er
         return err_set(err, ONIC_EAGAIN, "%s %s: another program has it locked", doing, s->path);
     default:
         s->reopen = true;
+        if (s->db && sqlite3_system_errno(s->db) == EFBIG)
+            why = file_write_why(EFBIG);
         return err_set(err, ONIC_EIO, "%s %s: %s", doing, s->path, why);
     }
 }

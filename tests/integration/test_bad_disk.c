@@ -91,6 +91,53 @@ static void a_file_size_limit_at_the_start_is_73(void **state)
     assert_int_equal(code, 73);
     assert_int_equal(program_lines(&s->a), 1);
     assert_non_null(strstr(program_text(s->a.err), "there is no room for a run in run"));
+    assert_non_null(
+        strstr(program_text(s->a.err), "files may have 65536 bytes at most (ulimit -f)"));
+}
+
+/* Another code would have a supervisor start it again. */
+static void a_sweep_without_room_at_the_start_is_73_as_a_run_is(void **state)
+{
+    struct scene *s = *state;
+    program_start_shell(
+        &s->a, s->dir, "sweep",
+        "echo 'options: {env.id: corridor}' >s.yaml; { bash -c 'ulimit -f 0; exec "
+        "\"$ONIC_BUILD\"/onic sweep s.yaml --run-dir=sweep'; echo code $?; } 2>&1 | "
+        "cat");
+    assert_int_equal(program_wait(&s->a, SCENE_LONG_MS), 0);
+    const char *out = program_text(s->a.out);
+    if (!strstr(out, "sweep/sweep.json") || !strstr(out, "0 bytes at most (ulimit -f)\n") ||
+        !strstr(out, "code 73\n"))
+        fail_msg("%s", out);
+}
+
+static bool has_checkpoint(void *ctx)
+{
+    const struct scene *s = ctx;
+    char path[400];
+    snprintf(path, sizeof path, "%s/checkpoints/LATEST", s->run);
+    return access(path, F_OK) == 0;
+}
+
+/* Less than a checkpoint, more than what it says of that. The limit is no signal that would have
+ * it started again for ever. */
+static void a_file_size_limit_while_it_trains_ends_it_as_a_full_disk_does(void **state)
+{
+    struct scene *s = *state;
+    const struct rlimit tight = {300000, 300000};
+    program_start(&s->a, s->dir, "a", "onic",
+                  "train --env.id=corridor --actors.count=1 --run-dir=run --annotator.id=rules "
+                  "--checkpoint.every_s=1 --frames=2000000000 --run.restarts=2");
+    assert_true(wait_until(has_checkpoint, s, SCENE_LONG_MS));
+    pid_t learner = process_child(s->a.pid, "onic-learner");
+    assert_true(learner > 0);
+    assert_int_equal(prlimit(learner, RLIMIT_FSIZE, &tight, NULL), 0);
+    assert_int_equal(prlimit(s->a.pid, RLIMIT_FSIZE, &tight, NULL), 0); /* of the next ones */
+    int code = program_wait(&s->a, 2 * SCENE_LONG_MS);
+    const char *said = program_text(s->a.err);
+    if ((code != 73 && code != 74) || strstr(said, "signal") ||
+        !strstr(said, "File too large; files may have 300000 bytes at most (ulimit -f)"))
+        fail_msg("%d: %s", code, said);
 }
 
 /* Full, and nothing reserved for checkpoints: somebody else took that, too. With one that is kept
@@ -373,6 +420,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DISK(a_disk_that_is_full_at_the_start_is_73),
         SCENE(a_file_size_limit_at_the_start_is_73),
+        SCENE(a_sweep_without_room_at_the_start_is_73_as_a_run_is),
+        SCENE(a_file_size_limit_while_it_trains_ends_it_as_a_full_disk_does),
         DISK(a_full_disk_ends_no_training_and_keeps_checkpoints_possible),
         DISK(a_disk_that_fills_up_is_said_and_free_again_nothing_is_lost),
         DISK(a_record_that_cannot_grow_ends_and_the_run_goes_on),

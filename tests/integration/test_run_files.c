@@ -379,6 +379,24 @@ static void a_run_that_may_not_be_written_is_73(void **state)
     assert_not_blamed(r);
 }
 
+/* It would be made, and neither go on nor be removed. */
+static void a_umask_that_locks_its_user_out_is_refused(void **state)
+{
+    struct reading *r = *state;
+    char command[900];
+    need(r, as_nobody);
+    need_programs(r, as_nobody);
+    ends_with(r, "mkdir -p open && chmod 777 open && echo 'options: {env.id: corridor}' >s.yaml", 0,
+              "");
+    for (int i = 0; i < 2; i++) {
+        snprintf(command, sizeof command, "%s bash -c \"umask 0777; exec $onic %s\"", as_nobody,
+                 i ? "sweep s.yaml --run-dir=open/s" : "train --env.id=corridor --run-dir=open/r");
+        ends_with(r, command, 73,
+                  "the umask 0777 would take the rights of every new file from this user");
+    }
+    ends_with(r, "rmdir open", 0, ""); /* nothing was made in it */
+}
+
 static void every_file_of_a_run_has_the_mode_that_the_umask_leaves(void **state)
 {
     struct reading *r = *state;
@@ -410,6 +428,7 @@ int main(void)
         cmocka_unit_test(what_may_not_be_read_is_said_and_nothing_else),
         cmocka_unit_test(a_newest_checkpoint_that_may_not_be_read_is_not_passed_over),
         cmocka_unit_test(a_run_that_may_not_be_written_is_73),
+        cmocka_unit_test(a_umask_that_locks_its_user_out_is_refused),
         cmocka_unit_test(every_file_of_a_run_has_the_mode_that_the_umask_leaves),
     };
     return cmocka_run_group_tests(tests, reading_setup, reading_teardown);
