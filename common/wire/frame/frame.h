@@ -91,7 +91,8 @@ struct frame {
     XX(CRC, "crc") \
     XX(META, "meta") \
     XX(MULTIPART, "multipart") \
-    XX(TYPE, "type")
+    XX(TYPE, "type") \
+    XX(NAMED, "its peer named itself")
 /* clang-format on */
 enum frame_bad {
     FRAME_FINE = 0,

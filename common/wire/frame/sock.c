@@ -345,24 +345,43 @@ static void keep_key(struct sock_route *route, zmq_msg_t *msg)
         snprintf(route->peer, sizeof route->peer, "%.*s", SOCK_PEER_MAX - 1, peer);
 }
 
+/* By what it can be answered; false: it named itself. Nobody who is to be here does, and such a
+ * name may be of any length, or one that somebody had before. */
+static bool keep_route(struct sock_route *route, zmq_msg_t *msg, uint64_t *number)
+{
+    size_t n = zmq_msg_size(msg);
+    *number = sock_crowd_route(zmq_msg_data(msg), n);
+    bool counts = sock_crowd_route_counts(*number);
+    route->len = counts ? (uint8_t)n : 0;
+    memcpy(route->bytes, zmq_msg_data(msg), route->len);
+    route->key[0] = route->peer[0] = '\0';
+    route->fd = -1;
+    return counts;
+}
+
+/* The first part, which libzmq puts before a message. What *got becomes is final, unless it is
+ * SOCK_FRAME. False: there is no message. */
+static bool recv_route(void *socket, struct sock_route *route, zmq_msg_t *msg, uint64_t *number,
+                       enum sock_got *got)
+{
+    *got = SOCK_NOTHING;
+    if (sock_call_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    *got = keep_route(route, msg, number) ? SOCK_FRAME : SOCK_NAMED;
+    if (zmq_msg_more(msg))
+        return true;
+    *got = SOCK_MULTIPART;
+    return false;
+}
+
 enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
 {
+    enum sock_got got = SOCK_FRAME;
+    struct sock_crowd_name name;
     zmq_msg_init(msg);
-    if (route) {
-        if (sock_call_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
-            zmq_msg_close(msg);
-            return SOCK_NOTHING;
-        }
-        size_t n = zmq_msg_size(msg);
-        ONIC_ASSERT(n <= SOCK_ROUTE_MAX);
-        route->len = (uint8_t)n;
-        memcpy(route->bytes, zmq_msg_data(msg), n);
-        route->key[0] = route->peer[0] = '\0';
-        route->fd = -1;
-        if (!zmq_msg_more(msg)) {
-            zmq_msg_close(msg);
-            return SOCK_MULTIPART;
-        }
+    if (route && !recv_route(socket, route, msg, &name.route, &got)) {
+        zmq_msg_close(msg);
+        return got;
     }
     if (sock_call_msg_recv(msg, socket, ZMQ_DONTWAIT) < 0) {
         zmq_msg_close(msg);
@@ -371,16 +390,20 @@ enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg)
     bool many = zmq_msg_more(msg);
     size_t bytes = zmq_msg_size(msg);
     if (route) {
-        route->fd = zmq_msg_get(msg, ZMQ_SRCFD);
+        name.fd = route->fd = zmq_msg_get(msg, ZMQ_SRCFD);
         keep_key(route, msg); /* also of what is thrown away: its sender is told of */
     }
-    if (many) {
+    if (many && got == SOCK_FRAME)
+        got = SOCK_MULTIPART;
+    if (got != SOCK_FRAME)
         zmq_msg_close(msg);
+    if (many)
         bytes += discard_rest(socket);
-    }
     if (route)
-        sock_guard_hear(socket, name_of(route), bytes);
-    return many ? SOCK_MULTIPART : SOCK_FRAME;
+        sock_guard_hear(socket, name, bytes);
+    if (got == SOCK_NAMED)
+        sock_guard_cut(socket, name);
+    return got;
 }
 
 static int send_now(void *socket, const struct sock_route *route, zmq_msg_t *msg)

@@ -77,9 +77,19 @@ bool sock_is_keyed(const char *address, const struct wire_keys *keys);
 /* Messages not yet written are given up after linger_ms. NULL is allowed. */
 void sock_close(void *socket, int linger_ms);
 
-enum sock_got { SOCK_NOTHING, SOCK_FRAME, SOCK_MULTIPART /* read to its end and thrown away */ };
+enum sock_got {
+    SOCK_NOTHING,
+    SOCK_FRAME,
+    SOCK_MULTIPART, /* read to its end and thrown away */
+    SOCK_NAMED      /* the same, and cut: its peer gave itself a name; route.len is 0 */
+};
 /* route NULL for a DEALER. On SOCK_FRAME msg is initialised and owned by the caller. */
 enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg);
+/* Why what was thrown away is no frame. */
+static inline enum frame_bad sock_got_bad(enum sock_got got)
+{
+    return got == SOCK_NAMED ? FRAME_BAD_NAMED : FRAME_BAD_MULTIPART;
+}
 
 /* Of a socket that is bound. The connection has joined, and may have so many bytes under way. */
 void sock_know(void *socket, const struct sock_route *route, size_t bytes);

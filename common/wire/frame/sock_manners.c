@@ -40,7 +40,7 @@ bool sock_manners_bad(struct sock_manners *m, void *socket, const struct sock_ro
         *of = (struct sock_manners_of){.route = route, .minute_ms = now};
     atomic_fetch_add(&m->bad, 1);
     if (log_every_ms(&m->log_ms, 1000))
-        log_warn("a message was thrown away", kv("reason", why));
+        log_warn("a message was thrown away", kv("reason", why), kv("from", from->peer));
     if (++of->bad != SOCK_MANNERS_PER_MINUTE)
         return false;
     sock_cut(socket, from);

@@ -391,7 +391,7 @@ static bool labels_server_hear(struct wire_labels_server *s, const struct sock_r
     bool kept = false;
     if (!may_be(s, from, roles_here) || sock_manners_shut_out(&s->manners, from))
         return false;
-    enum frame_bad bad = FRAME_BAD_MULTIPART;
+    enum frame_bad bad = sock_got_bad(got);
     if (got == SOCK_FRAME)
         bad = frame_parse(&f, zmq_msg_data(msg), zmq_msg_size(msg));
     if (bad == FRAME_FINE)

@@ -35,7 +35,8 @@ static void bad_frame(struct wire_learner *w, const struct sock_route *from, enu
     w->status.rx_bad++;
     w->rx_bad[bad]++;
     if (log_every_ms(&w->log_ms, 1000))
-        log_warn("a message was thrown away", kv("reason", frame_bad_name(bad)));
+        log_warn("a message was thrown away", kv("reason", frame_bad_name(bad)),
+                 kv("from", from->peer));
     if (bad == FRAME_BAD_VERSION) {
         char text[160];
         snprintf(text, sizeof text,
@@ -374,8 +375,8 @@ static bool ingest_receive_one(struct wire_learner *w)
     enum sock_got got = sock_recv(w->socket, &route, &msg);
     if (got == SOCK_NOTHING)
         return false;
-    if (got == SOCK_MULTIPART) {
-        bad_frame(w, &route, FRAME_BAD_MULTIPART, NULL);
+    if (got != SOCK_FRAME) {
+        bad_frame(w, &route, sock_got_bad(got), NULL);
         return true;
     }
     struct frame f = {0};

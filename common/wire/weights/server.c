@@ -353,7 +353,7 @@ static void weights_server_hear(struct wire_weights_server *s, const struct sock
     const char *why = NULL;
     if (!is_let_in(s, from) || sock_manners_shut_out(&s->manners, from))
         return;
-    enum frame_bad bad = FRAME_BAD_MULTIPART;
+    enum frame_bad bad = sock_got_bad(got);
     if (got == SOCK_FRAME)
         bad = frame_parse(&f, zmq_msg_data(msg), zmq_msg_size(msg));
     why = bad == FRAME_FINE ? weights_server_answer(s, from, &f) : frame_bad_name(bad);
