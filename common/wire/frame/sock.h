@@ -85,6 +85,9 @@ enum sock_got {
 };
 /* route NULL for a DEALER. On SOCK_FRAME msg is initialised and owned by the caller. */
 enum sock_got sock_recv(void *socket, struct sock_route *route, zmq_msg_t *msg);
+/* Messages that are read before everything else that there is to do has its turn: whoever sends
+ * faster than they are read keeps nobody waiting for ever. */
+enum { SOCK_MESSAGES_PER_TURN = 256 };
 /* Why what was thrown away is no frame. */
 static inline enum frame_bad sock_got_bad(enum sock_got got)
 {

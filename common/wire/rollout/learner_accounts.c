@@ -398,6 +398,8 @@ void peer_open(struct wire_learner *w, struct peer *p, uint64_t incarnation)
     p->incarnation = incarnation;
     p->produced = p->settled_seq = p->booked = p->credit_until = p->given_up = 0;
     p->steps_each = 0; /* as its READY will say */
+    p->opened_ms = clock_ms();
+    p->cpu_ms_opened = 0;
     memset(p->bits, 0, sizeof p->bits);
     p->revoked = p->accused = false;
     p->invalid_run = p->bad_minute = 0;

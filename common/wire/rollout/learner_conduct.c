@@ -51,6 +51,32 @@ bool wire_learner_believes(struct wire_learner *w, struct peer *p, uint64_t prod
     return false;
 }
 
+/* --- what an actor says of itself ---------------------------------------------------------- */
+
+/* Since its account was opened, or this life began: processors that a process can keep busy, and
+ * seconds of before it said HELLO. */
+enum { REPORT_CPUS = 64, REPORT_SLACK_S = 60, REPORT_LOG_MS = 60000 };
+
+static uint64_t cpu_ms_at_most(const struct wire_learner *w, const struct peer *p)
+{
+    double ms = (double)(clock_ms() - p->opened_ms) + 1e3 * (REPORT_SLACK_S + w->p.lost_s);
+    return p->cpu_ms_opened + (uint64_t)(REPORT_CPUS * ms);
+}
+
+void wire_learner_reported(struct wire_learner *w, struct peer *p, uint64_t env_steps,
+                           uint64_t cpu_ms)
+{
+    uint64_t steps_most = (p->produced + 1) * p->steps_each, cpu_most = cpu_ms_at_most(w, p);
+    if ((env_steps > steps_most || cpu_ms > cpu_most) &&
+        log_every_ms(&w->report_log_ms, REPORT_LOG_MS))
+        log_warn("an actor says that it has taken more steps, or more processor time, than it can "
+                 "have; what can be is counted",
+                 kv("actor", p->id), kv("host", (const char *)p->host),
+                 kv("steps", (double)env_steps), kv("cpu_s", (double)cpu_ms * 1e-3));
+    p->env_steps = env_steps < steps_most ? env_steps : steps_most;
+    p->cpu_ms = cpu_ms < cpu_most ? cpu_ms : cpu_most;
+}
+
 /* --- who comes again and again ----------------------------------------------------------- */
 
 /* The place of whoever was there longest ago is a newcomer's: connections that do nothing of the

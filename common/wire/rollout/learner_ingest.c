@@ -21,7 +21,6 @@
 #include "session.pb-c.h"
 
 enum {
-    FRAMES_PER_TURN = 256,
     WARN_MS = 60000,
     CUT_OFF_MS = 3000 /* of silence; longer than between two heartbeats */
 };
@@ -192,7 +191,7 @@ static bool ingest_settle(struct wire_learner *w, struct peer *p, struct receive
     }
     p->invalid_run = 0;
     if (current &&
-        r->t.weights_version + 1 > current) /* made under weights that a crash has taken back */
+        r->t.weights_version >= current) /* made under weights that a crash has taken back */
         r->t.weights_version = current - 1;
     if (r->t.weights_version > w->undone_after && r->t.weights_version <= w->undone_to) {
         peer_settle_undone(w, p);
@@ -311,8 +310,7 @@ static void heartbeat(struct wire_learner *w, struct peer *p, const struct frame
         return;
     if (m->own->produced > p->produced)
         p->produced = m->own->produced;
-    p->env_steps = m->own->env_steps;
-    p->cpu_ms = m->own->cpu_ms;
+    wire_learner_reported(w, p, m->own->env_steps, m->own->cpu_ms);
     if (p->state == PEER_RUNNING)
         ingest_grant(w, p, false);
 }
@@ -504,7 +502,7 @@ static void ingest_tick(struct wire_learner *w)
 
 void wire_learner_turn(struct wire_learner *w)
 {
-    for (int i = 0; i < FRAMES_PER_TURN && ingest_receive_one(w); i++)
+    for (int i = 0; i < SOCK_MESSAGES_PER_TURN && ingest_receive_one(w); i++)
         ;
     ingest_tick(w);
     sock_keep_bound(w->socket, w->address, &w->kept_bound_ms);

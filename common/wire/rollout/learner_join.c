@@ -212,7 +212,7 @@ static void settle_previous(struct wire_learner *w, struct peer *p, const Onic__
                 p->steps_each = page->steps_each;
             if (page->produced > p->produced)
                 p->produced = page->produced;
-            p->env_steps = page->env_steps;
+            wire_learner_reported(w, p, page->env_steps, p->cpu_ms);
             peer_roll_back(w, p, page->acked);
             peer_close(w, p, LEDGER_LOST_ACTOR, 0);
             return;
@@ -410,8 +410,7 @@ static void come_back(struct wire_learner *w, const struct sock_route *from, con
     p->state = PEER_JOINED;
     trace(BACK, .actor = p->id, .incarnation = p->incarnation, .seq = p->produced,
           .version = m->own->acked);
-    p->env_steps = m->own->env_steps;
-    p->cpu_ms = m->own->cpu_ms;
+    wire_learner_reported(w, p, m->own->env_steps, m->own->cpu_ms);
     keep_name(w, p, from, m);
     if (was_away)
         log_info("actor is back", kv("actor", p->id), kv("host", p->host), kv("pid", p->pid));
@@ -485,8 +484,7 @@ void wire_learner_bye(struct wire_learner *w, struct peer *p, const struct frame
         return;
     if (m->own->produced > p->produced)
         p->produced = m->own->produced;
-    p->env_steps = m->own->env_steps;
-    p->cpu_ms = m->own->cpu_ms;
+    wire_learner_reported(w, p, m->own->env_steps, m->own->cpu_ms);
     wire_learner_send(w, p, FRAME_BYE_ACK, NULL);
     wire_learner_audit(AUDIT_LEFT, p, "it said goodbye");
     peer_close(w, p, LEDGER_LOSTS, LEDGER_DROP_DRAIN);

@@ -144,6 +144,8 @@ static void get_peer(struct wire_learner *w, struct cursor *in)
         in->bad = true;
         return;
     }
+    p->opened_ms = clock_ms();
+    p->cpu_ms_opened = p->cpu_ms;
     p->settled_seq = p->credit_until = p->booked;
     memcpy(p->host, "unknown", sizeof "unknown");
     p->last_rx_ms = clock_ms();

@@ -83,6 +83,8 @@ struct peer {
     int64_t bad_minute_ms;
 
     uint64_t env_steps, cpu_ms;               /* as reported by this incarnation */
+    int64_t opened_ms;                        /* its account here, */
+    uint64_t cpu_ms_opened;                   /* and what it had reported by then */
     uint64_t env_steps_before, cpu_ms_before; /* earlier incarnations */
     uint64_t steps_accepted;                  /* over all incarnations */
 
@@ -126,7 +128,7 @@ struct wire_learner {
     atomic_ullong version_plus_1;     /* 0 = nothing published */
     struct meta_arena *arena;         /* ingest thread */
     int64_t created_ms, warned_ms, log_ms, crowd_log_ms, claim_log_ms, key_log_ms, stale_log_ms,
-        unfit_log_ms;
+        unfit_log_ms, report_log_ms;
 
     pthread_mutex_t lock;
     pthread_cond_t arrived;
@@ -248,6 +250,10 @@ void wire_learner_refused(struct wire_learner *w, struct peer *p);
 /* Whether this connection may have one more number now; if not, why is in text. */
 bool wire_learner_may_join(struct wire_learner *w, const struct sock_route *from, char text[200]);
 void wire_learner_joins(struct wire_learner *w, const struct sock_route *from);
+/* What p says of its own steps and processor time, as far as it can be: it goes into sums
+ * that are kept for the whole run. */
+void wire_learner_reported(struct wire_learner *w, struct peer *p, uint64_t env_steps,
+                           uint64_t cpu_ms);
 /* peer_claim_holds, and what does not is a bad message of p. */
 bool wire_learner_believes(struct wire_learner *w, struct peer *p, uint64_t produced);
 

@@ -346,6 +346,12 @@ const char *received_decode(struct received *r, struct meta_arena *arena, const 
                  m->steps, m->envs, (unsigned long long)m->obs_bytes, m->actions, m->state_size);
         return "shape";
     }
+    uint64_t captions_most = (2 * (uint64_t)shape->T + 1) * (uint64_t)shape->E;
+    if (m->captions_dropped > captions_most) {
+        snprintf(why, 160, "%u captions had no room, of %llu at most", m->captions_dropped,
+                 (unsigned long long)captions_most);
+        return "captions_dropped";
+    }
     size_t fixed = trajectory_fixed_bytes(shape);
     size_t episodes = trajectory_episodes_bytes(shape, m->episodes);
     if (m->episodes > (uint32_t)trajectory_episodes_max(shape) ||

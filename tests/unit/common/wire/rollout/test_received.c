@@ -103,6 +103,8 @@ static void every_wrong_field_is_named_with_its_place_and_value(void **state)
     assert_refused(&g, "episodes", "environment 3");
     g.t->episodes[2] = 0.5f;
     assert_refused(&g, "episodes", "success 0.5");
+    g.t->captions_dropped = (2 * PAIR_T + 1) * PAIR_E + 1; /* into a metric */
+    assert_refused(&g, "captions_dropped", "28 captions had no room, of 27 at most");
     close_rig(&g);
 }
 
