@@ -269,12 +269,23 @@ static void server_receive_one(struct server *s, const struct wire_labels_ask *a
     }
 }
 
+static void on_more(uv_timer_t *timer);
+
+/* Who asks faster than the store is looked at keeps nobody else's answers, nor the end, waiting. */
 static void server_receive(struct server *s)
 {
     struct wire_labels_ask one;
-    while (wire_labels_server_recv(s->socket, &one))
+    int n = 0;
+    for (; n < RECEIVE_MAX && wire_labels_server_recv(s->socket, &one); n++)
         server_receive_one(s, &one);
+    if (n == RECEIVE_MAX || wire_labels_server_waits(s->socket))
+        uv_timer_start(&s->more, on_more, 1, 0); /* never 0: libuv would not leave its timers */
     server_ask_and_arm_due(s);
+}
+
+static void on_more(uv_timer_t *timer)
+{
+    server_receive(timer->data);
 }
 
 /* Answers that are there, then the socket: sending may have swallowed its signal. */

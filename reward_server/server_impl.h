@@ -16,6 +16,7 @@
 
 enum {
     GROUP_MAX = 256,    /* answers in one commit */
+    RECEIVE_MAX = 1024, /* questions that are taken before everything else has its turn */
     GROUP_WAIT_MS = 50, /* commits of one kind are at least so far apart, unless a group is full */
     TICK_MS = 500,
     PROBE_MS = 10000,
@@ -27,7 +28,7 @@ enum {
 struct server {
     uv_loop_t loop;
     uv_poll_t readable;
-    uv_timer_t tick, group, due;
+    uv_timer_t tick, group, due, more;
     uv_async_t wake, stop;
     uv_signal_t stops[PROCESS_STOPS_MAX];
     bool loop_ready;

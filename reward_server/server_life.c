@@ -116,13 +116,14 @@ static int server_life_open_loop(struct server *s, struct onic_err *err)
     uv_timer_init(&s->loop, &s->tick);
     uv_timer_init(&s->loop, &s->group);
     uv_timer_init(&s->loop, &s->due);
+    uv_timer_init(&s->loop, &s->more);
     for (int i = 0; i < PROCESS_STOPS_MAX; i++) {
         uv_signal_init(&s->loop, &s->stops[i]);
         server_life_handle(s, &s->stops[i]);
     }
     uv_async_init(&s->loop, &s->wake, server_on_wake);
     uv_async_init(&s->loop, &s->stop, server_on_stop);
-    void *all[] = {&s->tick, &s->group, &s->due, &s->wake, &s->stop};
+    void *all[] = {&s->tick, &s->group, &s->due, &s->more, &s->wake, &s->stop};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         server_life_handle(s, all[i]);
     return ONIC_OK;

@@ -4,6 +4,10 @@
 #define _GNU_SOURCE
 #include "tests/support/served.h"
 
+#include "annotation.pb-c.h"
+#include "common/wire/frame/crc32c.h"
+#include "common/wire/frame/frame.h"
+
 static void captions_are_labelled_and_the_server_says_who_it_is(void **state)
 {
     struct served *f = *state;
@@ -228,6 +232,95 @@ static void bad_options_end_with_64_and_a_sentence(void **state)
     }
 }
 
+/* --- who asks without end ----------------------------------------------------------------- */
+
+enum { FLOOD = 254, FLOOD_EACH = 256, FLOOD_TEXT = 8 };
+
+struct flood {
+    void *socket;
+    uint32_t epoch;
+};
+
+static void flood_say(struct flood *o, enum frame_type type, const uint8_t *meta, size_t len,
+                      const char *text, size_t bytes)
+{
+    uint8_t out[FRAME_HEADER + 1000 + FLOOD_EACH * FLOOD_TEXT];
+    struct frame_head h = {.type = (uint16_t)type,
+                           .epoch = o->epoch,
+                           .meta_len = (uint32_t)len,
+                           .bulk_len = (uint32_t)bytes};
+    if (len)
+        memcpy(out + FRAME_HEADER, meta, len);
+    if (bytes)
+        memcpy(out + FRAME_HEADER + len, text, bytes);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, len + bytes));
+    size_t n = FRAME_HEADER + len + bytes;
+    assert_int_equal(zmq_send(o->socket, out, n, 0), (int)n);
+}
+
+static void flood_hello(struct flood *o)
+{
+    uint8_t meta[100];
+    Onic__Wire__AnnotHello m = ONIC__WIRE__ANNOT_HELLO__INIT;
+    flood_say(o, FRAME_ANNOT_HELLO, meta, onic__wire__annot_hello__pack(&m, meta), NULL, 0);
+}
+
+/* The first of these two that comes. */
+static enum frame_type flood_hears(struct flood *o, enum frame_type a, enum frame_type b)
+{
+    for (;;) {
+        zmq_msg_t msg;
+        struct frame f;
+        zmq_msg_init(&msg);
+        assert_true(zmq_msg_recv(&msg, o->socket, 0) >= 0);
+        assert_int_equal(frame_parse(&f, zmq_msg_data(&msg), zmq_msg_size(&msg)), FRAME_FINE);
+        zmq_msg_close(&msg);
+        o->epoch = f.head.epoch;
+        if (f.head.type == a || f.head.type == b)
+            return (enum frame_type)f.head.type;
+    }
+}
+
+/* Questions that nobody asked before, as many as the server takes of one within a second. */
+static void flood_ask(struct flood *o, int first)
+{
+    static char text[FLOOD_EACH * FLOOD_TEXT + 1];
+    uint8_t meta[1000];
+    uint32_t lens[FLOOD_EACH];
+    Onic__Wire__AnnotAsk m = ONIC__WIRE__ANNOT_ASK__INIT;
+    for (int i = 0; i < FLOOD_EACH; i++) {
+        snprintf(text + (size_t)i * FLOOD_TEXT, FLOOD_TEXT + 1, "q%07d", first + i);
+        lens[i] = FLOOD_TEXT;
+    }
+    m.n_caption_bytes = FLOOD_EACH;
+    m.caption_bytes = lens;
+    flood_say(o, FRAME_ANNOT_ASK, meta, onic__wire__annot_ask__pack(&m, meta), text,
+              FLOOD_EACH * FLOOD_TEXT);
+}
+
+/* All of it is there at once, and a HELLO behind it: answers come before that is read. */
+static void who_asks_without_end_keeps_no_answers_waiting(void **state)
+{
+    struct served *f = *state;
+    int none = 0, wait_ms = TEST_PATIENCE_MS;
+    struct flood o = {.socket = zmq_socket(f->zmq, ZMQ_DEALER)};
+    zmq_setsockopt(o.socket, ZMQ_LINGER, &none, sizeof none);
+    zmq_setsockopt(o.socket, ZMQ_SNDHWM, &none, sizeof none);
+    zmq_setsockopt(o.socket, ZMQ_RCVHWM, &none, sizeof none);
+    zmq_setsockopt(o.socket, ZMQ_RCVTIMEO, &wait_ms, sizeof wait_ms);
+    served_start(f, "--rules.latency_ms=0");
+    assert_int_equal(zmq_connect(o.socket, f->address), 0);
+    flood_hello(&o);
+    flood_hears(&o, FRAME_ANNOT_WELCOME, FRAME_ANNOT_WELCOME);
+    for (int i = 0; i < FLOOD; i++)
+        flood_ask(&o, i * FLOOD_EACH);
+    flood_hello(&o);
+    enum frame_type first = flood_hears(&o, FRAME_ANNOT_WELCOME, FRAME_ANNOT_LABELS);
+    zmq_close(o.socket); /* else the end of a test that fails would wait for it */
+    assert_int_equal(first, FRAME_ANNOT_LABELS);
+    assert_int_equal(served_stop(f, SIGTERM), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, served_setup, served_teardown)
@@ -241,6 +334,7 @@ int main(void)
         TEST(a_new_client_gets_known_labels_from_the_store),
         TEST(canaries_show_what_is_wrong_and_are_no_labels),
         TEST(bad_options_end_with_64_and_a_sentence),
+        TEST(who_asks_without_end_keeps_no_answers_waiting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ enum {
     SILENT_MS = 8000, /* users are promised 10 s */
     RECREATE_MS = 30000,
     TROUBLE_AGAIN_MS = 60000,
-    RING = 256 /* messages with labels that nobody has fetched yet */
+    WELCOME_LOG_MS = 1000, /* of those that come again and again */
+    RING = 256             /* messages with labels that nobody has fetched yet */
 };
 
 struct wire_labels_client {
@@ -63,7 +64,7 @@ struct wire_labels_client {
     struct wire_labels_client_status status;
     bool first_numbers;        /* of this connection are to come */
     enum sock_trouble trouble; /* the last, since it was connected */
-    int64_t trouble_log_ms, nonsense_log_ms;
+    int64_t trouble_log_ms, nonsense_log_ms, identity_log_ms, there_log_ms;
     bool no_room; /* the server answers, but serves as many learners as it can */
 };
 
@@ -279,8 +280,9 @@ static void labels_client_welcome(struct wire_labels_client *c, const struct fra
     meta_text(id.goal_version, sizeof id.goal_version, &m->goal_version);
     id.kinds = m->kinds ? m->kinds : 1u << QUESTION_CLASS;
     if (c->identity.identity[0] && strcmp(id.identity, c->identity.identity) != 0) {
-        log_warn("the reward server gives labels of another identity now",
-                 kv("was", c->identity.identity), kv("is", id.identity));
+        if (log_every_ms(&c->identity_log_ms, WELCOME_LOG_MS))
+            log_warn("the reward server gives labels of another identity now",
+                     kv("was", c->identity.identity), kv("is", id.identity));
         forget_all(c);
     }
     c->identity = id;
@@ -290,7 +292,7 @@ static void labels_client_welcome(struct wire_labels_client *c, const struct fra
     c->server_life = f->head.epoch;
     c->credits = m->credits < ANNOT_CREDITS ? (int)m->credits : ANNOT_CREDITS;
     c->trouble = SOCK_FINE;
-    if (!c->connected)
+    if (!c->connected && log_every_ms(&c->there_log_ms, WELCOME_LOG_MS))
         log_info("the reward server is there", kv("address", c->address),
                  kv("annotator", id.annotator), kv("goal", id.goal));
     c->connected = c->first_numbers = true;
@@ -382,7 +384,9 @@ static void labels_client_receive(struct wire_labels_client *c)
 {
     zmq_msg_t msg;
     enum sock_got got;
-    while (c->ring_count < RING && (got = sock_recv(c->socket, NULL, &msg)) != SOCK_NOTHING) {
+    for (int i = 0; i < SOCK_MESSAGES_PER_TURN && c->ring_count < RING &&
+                    (got = sock_recv(c->socket, NULL, &msg)) != SOCK_NOTHING;
+         i++) {
         struct frame f;
         if (got != SOCK_FRAME)
             continue;

@@ -106,9 +106,11 @@ const char *wire_labels_server_address(const struct wire_labels_server *s);
  * wire_labels_server_recv until it returns false whenever it fires, and also after
  * wire_labels_server_send and on every tick: sending may swallow the edge. */
 int wire_labels_server_fd(const struct wire_labels_server *s);
-/* The next question; false when there is none now. Handles HELLO, heartbeats and STATUS
+/* The next question; false when there is none now, or when so many messages before it were none
+ * that something else may have its turn: it waits then. Handles HELLO, heartbeats and STATUS
  * queries inside. */
 bool wire_labels_server_recv(struct wire_labels_server *s, struct wire_labels_ask *out);
+bool wire_labels_server_waits(const struct wire_labels_server *s);
 /* Sends labels (durable ones only) to one client, or to all (client 0). False: that client is gone
  * or full; it asks again. */
 bool wire_labels_server_send(struct wire_labels_server *s, uint64_t client,

@@ -16,7 +16,8 @@ enum {
     ANNOT_STRANGERS_MAX = 64,      /* connections that have not said HELLO */
     ANNOT_RATE_MAX = 65536,        /* questions of one client within a second; more is BUSY */
     ANNOT_MESSAGE_BYTES = 1 << 20, /* of a message at most */
-    ANNOT_UNDER_WAY = 16 << 20     /* of a client: all that it may have open, asked twice */
+    /* of a client: all that it may have open, each in a message of its own, asked twice */
+    ANNOT_UNDER_WAY = 2 * ANNOT_CREDITS * (ANNOT_QUESTION_MAX + 192)
 };
 
 #endif /* ONIC_COMMON_WIRE_LABELS_PLANE_H */

@@ -70,6 +70,7 @@ struct wire_labels_server {
     const Onic__Wire__AnnotAsk *ask_meta;
     const char *ask_text;
     size_t ask_left, ask_next;
+    bool waits; /* messages may be there that nobody has looked at */
     uint64_t ask_client;
 };
 
@@ -421,7 +422,7 @@ static bool labels_server_receive_one(struct wire_labels_server *s)
 
 bool wire_labels_server_recv(struct wire_labels_server *s, struct wire_labels_ask *out)
 {
-    for (;;) {
+    for (int messages = 0;; messages++) {
         if (s->has_ask && s->ask_next < s->ask_meta->n_caption_bytes) {
             size_t n = s->ask_meta->caption_bytes[s->ask_next++];
             *out = (struct wire_labels_ask){
@@ -432,9 +433,15 @@ bool wire_labels_server_recv(struct wire_labels_server *s, struct wire_labels_as
         if (s->has_ask)
             zmq_msg_close(&s->ask);
         s->has_ask = false;
-        if (!labels_server_receive_one(s))
+        s->waits = messages == SOCK_MESSAGES_PER_TURN;
+        if (s->waits || !labels_server_receive_one(s))
             return false;
     }
+}
+
+bool wire_labels_server_waits(const struct wire_labels_server *s)
+{
+    return s->waits;
 }
 
 /* --- sending ----------------------------------------------------------------------------- */

@@ -370,7 +370,9 @@ void wire_weights_server_turn(struct wire_weights_server *s)
     enum sock_got got;
     sock_keep_bound(s->socket, s->address, &s->kept_bound_ms);
     cut_slowest(s, FETCH_MS, false);
-    while ((got = sock_recv(s->socket, &route, &msg)) != SOCK_NOTHING) {
+    for (int i = 0;
+         i < SOCK_MESSAGES_PER_TURN && (got = sock_recv(s->socket, &route, &msg)) != SOCK_NOTHING;
+         i++) {
         weights_server_hear(s, &route, got, &msg);
         if (got == SOCK_FRAME)
             zmq_msg_close(&msg);
