@@ -15,6 +15,8 @@
 #include "common/base/xmalloc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/* Where a target has it: what none of the inputs so far was, though one of the corpus must be. */
+__attribute__((weak)) const char *fuzz_corpus_lacks(void);
 
 enum { MODULES_MAX = 16, DIFFERENT_SHOWN = 10 };
 
@@ -38,6 +40,37 @@ void __sanitizer_cov_8bit_counters_init(uint8_t *begin, uint8_t *end)
         edges[modules++].end = end;
     }
 }
+
+/* What else the compiler calls for libFuzzer. The sanitizers' library has it; in a build without
+ * them (run.sh --orders --plain) it is nothing. */
+#define NOTHING_OF_ONE(name, type)                                                                 \
+    void name(type a);                                                                             \
+    __attribute__((weak)) void name(type a)                                                        \
+    {                                                                                              \
+        (void)a;                                                                                   \
+    }
+#define NOTHING_OF_TWO(name, type, other)                                                          \
+    void name(type a, other b);                                                                    \
+    __attribute__((weak)) void name(type a, other b)                                               \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        (void)b;                                                                                   \
+    }
+NOTHING_OF_TWO(__sanitizer_cov_trace_cmp1, uint8_t, uint8_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_cmp2, uint16_t, uint16_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_cmp4, uint32_t, uint32_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_cmp8, uint64_t, uint64_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_const_cmp1, uint8_t, uint8_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_const_cmp2, uint16_t, uint16_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_const_cmp4, uint32_t, uint32_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_const_cmp8, uint64_t, uint64_t)
+NOTHING_OF_TWO(__sanitizer_cov_trace_switch, uint64_t, uint64_t *)
+NOTHING_OF_TWO(__sanitizer_cov_pcs_init, const uintptr_t *, const uintptr_t *)
+NOTHING_OF_ONE(__sanitizer_cov_trace_pc_indir, uintptr_t)
+NOTHING_OF_ONE(__sanitizer_cov_trace_gep, uintptr_t)
+NOTHING_OF_ONE(__sanitizer_cov_trace_div4, uint32_t)
+NOTHING_OF_ONE(__sanitizer_cov_trace_div8, uint64_t)
+__attribute__((weak)) _Thread_local uintptr_t __sancov_lowest_stack;
 
 static uint64_t give(const char *path)
 {
@@ -103,5 +136,8 @@ int main(int argc, char **argv)
     printf("%d inputs%s", n, modules ? "" : "\n");
     if (modules)
         printf(", %d do something else in another order\n", different);
-    return different > 0;
+    const char *lacks = fuzz_corpus_lacks ? fuzz_corpus_lacks() : NULL;
+    if (lacks)
+        fprintf(stderr, "no input of the corpus is taken as %s\n", lacks);
+    return different > 0 || lacks;
 }
