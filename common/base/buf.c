@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "common/base/shown.h"
 #include "common/base/utf8.h"
 #include "common/base/xmalloc.h"
 
@@ -91,11 +92,20 @@ int buf_printf(struct buf *b, const char *fmt, ...)
     return rc;
 }
 
+int buf_json_escaped(struct buf *b, const char *text, size_t n)
+{
+    uint32_t c = n > 1 ? utf8_code(text, n) : (unsigned char)text[0];
+    if (c < 0x10000)
+        return buf_printf(b, "\\u%04x", (unsigned)c);
+    return buf_printf(b, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((c - 0x10000) >> 10)),
+                      (unsigned)(0xdc00 + (c & 0x3ff)));
+}
+
 static void put_json_latin_1(struct buf *b, unsigned char c)
 {
     if (c == '"' || c == '\\')
         buf_printf(b, "\\%c", c);
-    else if (c < 0x20 || (c >= 0x7f && c < 0xa0)) /* C1 too: some reader is a terminal */
+    else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0xad) /* C1: a terminal may read it */
         buf_printf(b, "\\u%04x", c);
     else if (c < 0x80)
         buf_append(b, &c, 1);
@@ -119,15 +129,13 @@ int buf_json_utf8(struct buf *b, const char *text)
     size_t len = strlen(text), n;
     buf_append(b, "\"", 1);
     for (size_t i = 0; i < len; i += n) {
-        n = utf8_character(text + i, len - i);
-        unsigned char c = (unsigned char)text[i], next = n > 1 ? (unsigned char)text[i + 1] : 0;
-        if (n == 2 && c == 0xc2 && next < 0xa0)
-            put_json_latin_1(b, next); /* C1 */
-        else if (n > 1)
+        bool plain = shown_as_is(text + i, len - i, &n);
+        if (n == 1)
+            put_json_latin_1(b, (unsigned char)text[i]);
+        else if (plain)
             buf_append(b, text + i, n);
         else
-            put_json_latin_1(b, c);
-        n = n ? n : 1;
+            buf_json_escaped(b, text + i, n);
     }
     buf_append(b, "\"", 1);
     return b->overflow ? ONIC_ELIMIT : ONIC_OK;

@@ -27,11 +27,14 @@ int buf_append(struct buf *b, const void *data, size_t bytes);
 int buf_puts(struct buf *b, const char *s);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
-/* JSON string including quotes; bytes >= 0x80 are read as Latin-1 and written as UTF-8. */
+/* JSON string including quotes; bytes >= 0x80 are read as Latin-1 and written as UTF-8. What would
+ * act on a terminal, or is not seen there (shown.h), is escaped. */
 int buf_json_string(struct buf *b, const char *bytes, size_t len);
 /* The same of what people write, names and paths: UTF-8 stays as it is. A byte that is part of no
  * character of it is read as Latin-1. */
 int buf_json_utf8(struct buf *b, const char *text);
+/* A character of UTF-8, or a byte that is none, as the escape of a JSON string. */
+int buf_json_escaped(struct buf *b, const char *text, size_t n);
 /* A JSON number with `digits` significant digits; null when not finite. */
 int buf_json_number(struct buf *b, double value, int digits);
 

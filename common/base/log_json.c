@@ -10,34 +10,22 @@
 #include "common/base/log_line.h"
 #include "common/base/shown.h"
 
-enum { TAIL_BYTES = 64, KEY_MAX = 64 }; /* kept free for what closes an object */
-
-static void log_json_put_escaped(struct buf *out, const char *text, size_t n)
-{
-    unsigned char c = (unsigned char)text[0];
-    uint32_t code =
-        c; /* of a character that may not stand as it is: at most three bytes of UTF-8 */
-    if (n == 2)
-        code = (c & 0x1fu) << 6 | ((unsigned char)text[1] & 0x3fu);
-    else if (n == 3)
-        code = (c & 0x0fu) << 12 | ((unsigned char)text[1] & 0x3fu) << 6 |
-               ((unsigned char)text[2] & 0x3fu);
-    buf_printf(out, "\\u%04x", (unsigned)code);
-}
+/* TAIL_BYTES are kept free for what closes an object. */
+enum { TAIL_BYTES = 64, KEY_MAX = 64, ESCAPED_MAX = 12 };
 
 /* As much of the text as fits below `most` bytes; false when that is not all. */
 static bool log_json_put_text(struct buf *out, const char *text, size_t most)
 {
     size_t len = strlen(text), n, at = 0;
     buf_puts(out, "\"");
-    for (; at < len && out->len + 8 < most; at += n) {
+    for (; at < len && out->len + ESCAPED_MAX + 2 < most; at += n) {
         bool plain = shown_as_is(text + at, len - at, &n);
         if (plain && (text[at] == '"' || text[at] == '\\'))
             buf_printf(out, "\\%c", text[at]);
         else if (plain)
             buf_append(out, text + at, n);
         else
-            log_json_put_escaped(out, text + at, n);
+            buf_json_escaped(out, text + at, n);
     }
     buf_puts(out, "\"");
     return at == len;

@@ -56,6 +56,16 @@ size_t utf8_character(const char *text, size_t len)
     return n;
 }
 
+uint32_t utf8_code(const char *text, size_t n)
+{
+    static const unsigned char head[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t c = p[0] & head[n];
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (p[i] & 0x3f);
+    return c;
+}
+
 size_t utf8_whole(const char *text, size_t len)
 {
     size_t tail = 1; /* bytes from the last one that is not inside of a character */

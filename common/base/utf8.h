@@ -6,12 +6,16 @@
  * What is cut to fit is cut between characters. */
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/base/err.h"
 
 /* Bytes of the UTF-8 character that begins at text, at most 4; 0: none does in the first len bytes
  * (len >= 1). */
 size_t utf8_character(const char *text, size_t len);
+
+/* Which character that is, of n bytes. */
+uint32_t utf8_code(const char *text, size_t n);
 
 /* How many of the first len bytes stay when a text is cut there: len, less the beginning of a
  * character that would lose its end. Bytes that are not UTF-8 at all stay as they are. */

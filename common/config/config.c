@@ -165,7 +165,7 @@ static int set_str(void *at, int index, const char *value, const char *where, st
                        where, option_rows[index].section, option_rows[index].name,
                        option_secret_place(index));
     for (size_t i = 0, n; value[i]; i += n)
-        if (!shown_as_is(value + i, strlen(value + i), &n))
+        if (shown_acts(value + i, strlen(value + i), &n))
             return bad(err, where, index, "...", "UTF-8 text without control characters");
     memset(at, 0, CONFIG_STR_MAX); /* equal configurations are equal bytes */
     memcpy(at, value, strlen(value));

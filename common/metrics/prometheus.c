@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "common/base/utf8.h"
+#include "common/base/shown.h"
 
 enum prometheus_type { COUNTER, GAUGE, NOT_SHOWN };
 
@@ -42,23 +42,23 @@ static void prometheus_put_head(struct buf *out, const char *name, const char *h
     buf_printf(out, "# HELP %s %s.\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* A label's value is UTF-8, of which three characters are escaped. */
+/* A label's value is UTF-8, of which three characters are escaped. Whoever asks with curl has a
+ * terminal. */
 static void prometheus_put_label(struct buf *out, const char *name, const char *value,
                                  const char *between)
 {
     size_t len = strlen(value), n;
     buf_printf(out, "%s%s=\"", between, name);
     for (size_t at = 0; at < len; at += n) {
-        n = utf8_character(value + at, len - at);
+        bool plain = shown_as_is(value + at, len - at, &n);
         if (value[at] == '\n')
             buf_puts(out, "\\n");
         else if (value[at] == '"' || value[at] == '\\')
             buf_printf(out, "\\%c", value[at]);
-        else if (n)
+        else if (plain)
             buf_append(out, value + at, n);
         else
             buf_puts(out, "?");
-        n = n ? n : 1;
     }
     buf_puts(out, "\"");
 }

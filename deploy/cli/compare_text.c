@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/columns.h"
+#include "common/base/shown.h"
 
 /* --- cells ----------------------------------------------------------------------------------- */
 
@@ -115,13 +116,17 @@ void compare_table_text(const struct compare_report *r, struct buf *out)
 static void markdown_cell(struct buf *out, const char *text)
 {
     buf_puts(out, " ");
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '|' || *p == '\\')
-            buf_printf(out, "\\%c", *p);
-        else if (*p == '<' || *p == '&')
-            buf_puts(out, *p == '<' ? "&lt;" : "&amp;");
+    for (size_t left = strlen(text), n; left; left -= n, text += n) {
+        if (!shown_as_is(text, left, &n))
+            buf_puts(out, " ");
+        else if (*text == '|' || *text == '\\')
+            buf_printf(out, "\\%c", *text);
+        else if (*text == '<' || *text == '&')
+            buf_puts(out, *text == '<' ? "&lt;" : "&amp;");
+        else if (*text == ']' && text[1] == '(') /* a link, a picture of somebody's */
+            buf_puts(out, "]\\");
         else
-            buf_append(out, *p < 0x20 || *p == 0x7f ? " " : (const char *)p, 1);
+            buf_append(out, text, n);
     }
     buf_puts(out, " |");
 }

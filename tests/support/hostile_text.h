@@ -6,10 +6,11 @@
 
 #include <stddef.h>
 
-/* ESC, C1 as UTF-8 and as a byte, bidi controls, DEL, bytes that are no UTF-8. */
+/* ESC, C1 as UTF-8 and as a byte, bidi controls, DEL, what nobody sees (a zero-width space, a tag),
+ * bytes that are no UTF-8. */
 /* clang-format off */
 static const char hostile_text[] = "a\x1b[2Jb\x1b]0;t\x07" "c\xc2\x9b" "31md\x9b" "2Je\xe2\x80\xae"
-                                   "f\xe2\x81\xa6g\x7f\xff\xc3";
+                                   "f\xe2\x81\xa6g\x7f\xe2\x80\x8bh\xf3\xa0\x81\x81\xff\xc3";
 /* clang-format on */
 
 /* U+c in UTF-8, also a surrogate; how many bytes. */
@@ -24,7 +25,8 @@ static inline size_t hostile_text_encode(unsigned c, char out[5])
     return n;
 }
 
-/* Where the first byte stands that a terminal would act on, or that is no UTF-8; NULL: none. */
+/* Where the first byte stands that a terminal would act on, or hide, or that is no UTF-8; NULL:
+ * none. */
 static inline const char *hostile_text_in(const char *text)
 {
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
@@ -40,8 +42,10 @@ static inline const char *hostile_text_in(const char *text)
                 return (const char *)p;
             c = c << 6 | (p[i] & 0x3f);
         }
-        if (!n || c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c || c == 0x200e ||
-            c == 0x200f || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+        if (!n || c < 0x20 || (c >= 0x7f && c <= 0x9f) || c == 0x61c ||
+            (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+            (c >= 0x2060 && c <= 0x206f) || c == 0xad || c == 0xfeff ||
+            (c >= 0xe0000 && c <= 0xe0fff))
             return (const char *)p;
         p += n;
     }

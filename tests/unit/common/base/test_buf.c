@@ -75,6 +75,12 @@ static void json_of_what_people_write_stays_utf_8(void **state)
     assert_string_equal(b.data, "\"\xc3\xa4 \xc3\x83 \\u009b \xc2\xa0 \xc3\xad\xc2\xa0\\u0080"
                                 "\xc3\xa8\xc2\xb5\"");
     buf_reset(&b);
+    buf_json_utf8(
+        &b, "\xe2\x80\xae \xe2\x80\x8b \xef\xbb\xbf \xf3\xa0\x81\x81 \xc2\xad"); /* acts, unseen */
+    buf_json_string(&b, "\xad\xae", 2);
+    assert_string_equal(b.data, "\"\\u202e \\u200b \\ufeff \\udb40\\udc41 \\u00ad\""
+                                "\"\\u00ad\xc2\xae\"");
+    buf_reset(&b);
     buf_json_key_utf8(&b, "dir", "l\xc3\xa4ufe");
     assert_string_equal(b.data, ",\"dir\":\"l\xc3\xa4ufe\"");
     buf_release(&b);

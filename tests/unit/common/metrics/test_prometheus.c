@@ -111,11 +111,13 @@ static void the_value_of_a_label_ends_nowhere_but_at_its_quote(void **state)
     (void)state;
     const struct metrics_number m[] = {{"policy_stats/a\"} 1\nevil 2\n\\", 1, 0},
                                        {"policy_stats/caf\xc3\xa9", 2, 0},
-                                       {"policy_stats/\xff", 3, 0}};
-    const char *text = numbers_text(m, 3);
+                                       {"policy_stats/\xff", 3, 0},
+                                       {"policy_stats/\x1b[2J\xc2\x9b", 4, 0}};
+    const char *text = numbers_text(m, 4);
     assert_non_null(strstr(text, "{stat=\"a\\\"} 1\\nevil 2\\n\\\\\"} 1\n"));
     assert_non_null(strstr(text, "{stat=\"caf\xc3\xa9\"} 2\n"));
     assert_non_null(strstr(text, "{stat=\"?\"} 3\n"));
+    assert_non_null(strstr(text, "{stat=\"?[2J?\"} 4\n")); /* a page that curl shows */
     assert_null(strstr(text, "\nevil"));
 }
 

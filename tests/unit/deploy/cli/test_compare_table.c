@@ -322,8 +322,8 @@ static void markdown_has_the_number_of_each_run(void **state)
 {
     (void)state;
     struct buf out;
-    add("e:A", "hash|<b>", "1", 1, 1);
-    add("e:A", "hash|<b>", "1", 2, 0.8);
+    add("e:A", "hash|<b>![x](//y)\xc2\x9b", "1", 1, 1);
+    add("e:A", "hash|<b>![x](//y)\xc2\x9b", "1", 2, 0.8);
     add("e:A", "none", "1", 1, 0.5);
     assert_ok(compare_extra_parse("train/kl:max", set.extra, &set.extras, &err));
     for (int i = 0; i < set.runs; i++)
@@ -334,7 +334,7 @@ static void markdown_has_the_number_of_each_run(void **state)
     if (!strstr(out.data, "| e:A | runs | success in training | return | frames to 0.95 | frames | "
                           "seconds | train/kl:max | by run | reached by run |\n"
                           "|---|---|---|---|---|---|---|---|---|---|\n") ||
-        !strstr(out.data, "| reward.model=hash\\|&lt;b> | 2 | 0.90 [0.80, 1.00] |") ||
+        !strstr(out.data, "| reward.model=hash\\|&lt;b>![x]\\(//y)  | 2 | 0.90 [0.80, 1.00] |") ||
         !strstr(out.data, "| 0.25 [0.25, 0.25] | 1.000, 0.800 | 500, - |\n") ||
         !strstr(out.data, "| reward.model=none | 1 | 0.50 |"))
         fail_msg("%s", out.data);

@@ -61,7 +61,7 @@ static void what_acts_on_a_terminal_is_left_out(void **state)
     (void)state;
     buf_init(&out, 1 << 16);
     screen_lines(hostile_text, true, &out);
-    assert_string_equal(out.data, "ab0;tc31md2Jefg\n");
+    assert_string_equal(out.data, "ab0;tc31md2Jefgh\n");
     buf_reset(&out);
     screen_lines("\x1b[1;31mred\x1b[>4;2m\x1b[?25l\x1b[2J", true, &out);
     assert_string_equal(out.data, "\x1b[1;31mred\x1b[0m\n");
