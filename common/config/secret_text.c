@@ -15,7 +15,7 @@
 
 #include "common/config/options.h"
 
-enum { NAME_MAX_BYTES = 64 };
+enum { NAME_MAX_BYTES = 64, SECRET_OF_A_MAKER = 20 }; /* the least that one is given */
 
 /* The last word of a name that says a secret, whatever stands before it. */
 static bool secret_ends_with(const char *name, const char *word)
@@ -164,8 +164,27 @@ static bool has_secret_pair(const char *text, bool command)
     return false;
 }
 
+/* --- files ----------------------------------------------------------------------------------- */
+
+/* The secret itself where the name of its file should stand. A file that is called so can be given
+ * as ./NAME. */
+static bool stands_for_its_file(const char *name, const char *value)
+{
+    static const char *const begins[] = {"sk-", "sk_", "hf_", "gsk_", "xai-", "nvapi-", "AIza"};
+    if (strchr(value, '/'))
+        return false;
+    if (strcmp(name, "proxy_auth_file") == 0)
+        return strchr(value, ':') != NULL;
+    for (size_t i = 0; strcmp(name, "api_key_file") == 0 && i < sizeof begins / sizeof *begins; i++)
+        if (strncmp(value, begins[i], strlen(begins[i])) == 0 && strlen(value) >= SECRET_OF_A_MAKER)
+            return true;
+    return false;
+}
+
 bool option_holds_secret(int index, const char *value)
 {
+    if (stands_for_its_file(option_rows[index].name, value))
+        return true;
     for (const char *p = value; (p = strstr(p, "://")) != NULL;) {
         p += 3;
         if (url_holds_secret(p, index == CONFIG_I_command_run))

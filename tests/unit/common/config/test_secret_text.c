@@ -76,6 +76,13 @@ static const struct {
     {"command.run", "jq -c '{token: .t}'", false},
     {"command.run", "python3 tokens.py --max-tokens 3 --keys=4 key token", false},
     {"annotator.prompt", "api_key=x", false},
+    {"llm.api_key_file", "sk-proj-hunter2hunter2hunter2", true},
+    {"embedding.api_key_file", "hf_hunter2hunter2hunter2", true},
+    {"llm.api_key_file", "keys/sk-proj-hunter2hunter2hunter2", false},
+    {"llm.api_key_file", "sk-openai", false},
+    {"llm.api_key_file", "hunter2hunter2hunter2hunter2", false},
+    {"llm.proxy_auth_file", "me:hunter2", true},
+    {"llm.proxy_auth_file", "./me:hunter2", false},
 };
 
 static void a_secret_is_refused_and_not_quoted(void **state)
