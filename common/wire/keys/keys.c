@@ -62,6 +62,8 @@ static char taken[256]; /* ONIC_CURVE_SECRET, "" = not set */
 void wire_keys_take_variable(void)
 {
     secrets_take("ONIC_CURVE_SECRET", taken, sizeof taken);
+    if (taken[0]) /* from now on, also where no address is tcp and it is never used */
+        secrets_hold();
 }
 
 void wire_keys_put_variable(void)

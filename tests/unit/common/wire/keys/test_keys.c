@@ -4,6 +4,7 @@
 #include "common/wire/keys/keys.h"
 
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -394,8 +395,12 @@ static void variables_take_the_place_of_files(void **state)
     struct wire_keys *files = keys_of(folder, KEY_ACTOR), *learner = keys_of(folder, KEY_LEARNER);
     setenv("ONIC_CURVE_SECRET", wire_keys_secret(files), 1);
     setenv("ONIC_CURVE_LEARNER", wire_keys_public(learner), 1);
+    assert_int_equal(prctl(PR_SET_DUMPABLE, 1), 0);
     wire_keys_take_variable();
     assert_null(getenv("ONIC_CURVE_SECRET"));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__clang__)
+    assert_int_equal(prctl(PR_GET_DUMPABLE), 0); /* before it is known whether it is used */
+#endif
     assert_ok(wire_keys_open(&k, &wish, &err));
     assert_string_equal(wire_keys_public(k), wire_keys_public(files));
     assert_true(wire_keys_peer(k, KEY_LEARNER, 5, peer));
