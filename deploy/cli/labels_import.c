@@ -207,7 +207,7 @@ int labels_import(const char *path, const char *file, struct onic_err *err)
         rc = labels_import_lines(store, &lines, err);
     label_store_close(store);
     labels_lines_close(&lines);
-    if (lines.lines)
+    if (!rc || lines.lines)
         log_say(LOG_INFO, "onic labels", "%d lines read, %d labels added, the others were there",
                 lines.lines, lines.added);
     return rc;

@@ -198,9 +198,12 @@ int label_identity_get(struct label_store *s, const struct label_identity *id, b
         if (rc)
             return rc;
     }
-    if (s->nidentities == LABEL_IDENTITIES_MAX)
-        return err_set(err, ONIC_ELIMIT, "label store %s holds %d identities, the most it can",
-                       s->path, LABEL_IDENTITIES_MAX);
+    int most = LABEL_IDENTITIES_MAX - (by_key ? LABEL_IDENTITIES_OWN : 0);
+    if (s->nidentities >= most)
+        return err_set(err, ONIC_ELIMIT,
+                       "label store %s holds labels of %d annotators, models, goals or votes, the "
+                       "most that %s",
+                       s->path, s->nidentities, by_key ? "an import may bring it to" : "it can");
     int rc = add_identity(s, id, err);
     if (!rc)
         *out = &s->identities[s->nidentities++];

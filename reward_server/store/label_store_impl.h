@@ -12,6 +12,7 @@
 
 enum {
     LABEL_IDENTITIES_MAX = 4096,
+    LABEL_IDENTITIES_OWN = 256, /* of them kept for servers: a file of labels may not take all */
     LABEL_PENDING_MAX = 4096,
     LABEL_NOTE_MAX = 4096,
     LABEL_PAGE = 256,

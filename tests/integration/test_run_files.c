@@ -304,6 +304,7 @@ static void labels_that_are_damaged_or_gone_are_said(void **state)
         "for i in $(seq 600); do grep -q 'no longer in the label store' out && break; "
         "sleep 0.1; done; kill -INT $p; wait $p && grep -q 'no longer in the label store' out",
         0, "");
+    ends_with(r, "$onic labels import gone - </dev/null", 0, "0 lines read, 0 labels added");
     change_labels(r, "gone",
                   "DELETE FROM labels; UPDATE meta SET value = 0 WHERE name = 'last_id'");
     ends_with(r, "$onic labels verify gone/labels.sqlite >out", 64,

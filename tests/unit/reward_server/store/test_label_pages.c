@@ -144,6 +144,25 @@ static void an_identity_costs_the_same_however_many_there_are(void **state)
     label_store_close(s);
 }
 
+/* A file of labels of thousands of annotators would leave no place for the run's own. */
+static void imports_leave_room_for_those_of_the_run(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label_row row = {.label = answer("aa", 1), .identity = store_identity};
+    struct label_identity own = store_identity;
+    const int most = LABEL_IDENTITIES_MAX - LABEL_IDENTITIES_OWN;
+    for (int n = 1; n < most; n += 500)
+        import_identities(s, n, most - n < 500 ? most - n : 500);
+    row.identity.annotator = "one more";
+    assert_err(label_store_import(s, &row, 1, NULL, &err), ONIC_ELIMIT,
+               "holds labels of 3840 annotators, models, goals or votes, the most that an import "
+               "may bring it to");
+    own.annotator = "llm";
+    assert_ok(label_store_use(s, &own, &err));
+    label_store_close(s);
+}
+
 /* What others have added meanwhile is not added once more. */
 static void an_identity_of_another_process_is_seen(void **state)
 {
@@ -170,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_damaged_page_costs_the_labels_on_it_alone),
         TEST(an_identity_costs_the_same_however_many_there_are),
+        TEST(imports_leave_room_for_those_of_the_run),
         TEST(an_identity_of_another_process_is_seen),
     };
 #undef TEST
