@@ -169,7 +169,7 @@ static int bind_patiently(void *s, const struct sock_endpoints *e, const char *a
 {
     int64_t end = clock_ms() + FOLDER_MS;
     int rc = bind_all(s, e, bound);
-    while (rc != 0 && zmq_errno() == ENOENT && sock_folder_holds(address) && clock_ms() < end) {
+    while (rc && zmq_errno() == ENOENT && sock_folder_holds(address) && clock_ms() < end) {
         poll(NULL, 0, 20);
         rc = bind_all(s, e, bound);
     }
