@@ -2,6 +2,7 @@
 /* sock_crowd.c - see sock_crowd.h. */
 #include "common/wire/frame/sock_crowd.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum {
     DEAF_MS = 30000,       /* nothing of what waits for it is fetched */
     EARLY_MS = 5000,       /* heard, and not told of; then it was a message of one that has left */
     QUIET_MS = 60000,      /* a known one that says nothing for so long makes room */
+    JOIN_MS = 500,         /* that joining may take, over a slow line */
     MESSAGE_OVERHEAD = 64, /* frames and encryption around a message, at most */
     NOT_YET = -1           /* a time that the next check fills in */
 };
@@ -43,6 +45,8 @@ struct sock_crowd {
     struct connection *at; /* [end] by descriptor: the system gives out the lowest free number */
     int end, count;
     uint64_t comings;
+    double lately; /* comings within JOIN_MS, those of long ago for less */
+    int64_t came_ms;
     /* strangers of each address, a table of open places; n 0: a free one */
     struct tally {
         uint64_t address;
@@ -203,6 +207,22 @@ static struct connection *crowd_quietest(struct sock_crowd *c, int64_t now_ms)
     return quietest;
 }
 
+static void crowd_count_coming(struct sock_crowd *c, int64_t now_ms)
+{
+    int64_t since = now_ms - c->came_ms;
+    c->lately = since < JOIN_MS ? c->lately * (double)(JOIN_MS - since) / JOIN_MS : 0;
+    c->lately += 1;
+    c->came_ms = now_ms;
+}
+
+/* One newcomer of so many stays. If more did, there would be so many that none is left alone for as
+ * long as joining takes; if fewer, those who can join in that time come in for nothing. */
+static int crowd_odds(const struct sock_crowd *c, const struct strangers *s)
+{
+    double odds = c->lately / s->n;
+    return odds < 2 ? 2 : odds < INT_MAX ? (int)odds : INT_MAX;
+}
+
 /* The oldest one has had its time. Where it has not, as many come at once as a run has actors, all
  * behind one address, which need as long: the oldest is the next to join, and if it always went
  * nobody would ever get so far. Then the newcomer goes, or another one, by lot. */
@@ -212,7 +232,7 @@ static struct connection *crowd_leaver(const struct sock_crowd *c, const struct 
     bool storm = now_ms - crowd_time(s->oldest->since_ms) < c->rules.stranger_ms / 2;
     if (!storm || !s->drawn)
         return s->oldest;
-    return !s->has_newcomer || crowd_lot(c, 2) ? s->drawn : newcomer;
+    return !s->has_newcomer || crowd_lot(c, crowd_odds(c, s)) == 1 ? s->drawn : newcomer;
 }
 
 /* Of an address of which as many are here as of no other one: who comes again and again from a few
@@ -269,6 +289,7 @@ static void crowd_begin(struct sock_crowd *c, struct connection *k, int64_t now_
 void sock_crowd_come(struct sock_crowd *c, int fd, uint64_t address, int64_t now_ms)
 {
     crowd_grow(c, fd);
+    crowd_count_coming(c, now_ms);
     struct connection *k = &c->at[fd];
     if (!k->here || !k->early)
         crowd_begin(c, k, now_ms);

@@ -217,6 +217,21 @@ static void a_storm_of_those_who_never_join_keeps_nobody_out(void **state)
     sock_crowd_free(s.w.c);
 }
 
+/* Nor those whose line takes a while: more of them come in that while than there is room for, forty
+ * times over. */
+static void a_storm_of_its_own_address_keeps_no_slow_one_out(void **state)
+{
+    (void)state;
+    for (int64_t takes_ms = 100; takes_ms <= 500; takes_ms += 100) {
+        struct storm s = storm_of(FDS, -1);
+        s.takes_ms[FDS - 1] = takes_ms;
+        int64_t ms = storm_joins_ms(&s);
+        if (ms < 0 || ms > 60000)
+            fail_msg("joining takes %lld: %lld", (long long)takes_ms, (long long)ms);
+        sock_crowd_free(s.w.c);
+    }
+}
+
 /* From few addresses that have all the room between them; joining takes those of another one
  * longer than these leave anybody alone. */
 static void a_storm_of_few_addresses_keeps_nobody_out_of_others(void **state)
@@ -537,6 +552,7 @@ int main(void)
         cmocka_unit_test(who_joins_in_time_does_not_go),
         cmocka_unit_test(a_storm_of_those_who_all_join_gets_in),
         cmocka_unit_test(a_storm_of_those_who_never_join_keeps_nobody_out),
+        cmocka_unit_test(a_storm_of_its_own_address_keeps_no_slow_one_out),
         cmocka_unit_test(a_storm_of_few_addresses_keeps_nobody_out_of_others),
         cmocka_unit_test(what_becomes_no_message_is_bounded),
         cmocka_unit_test(small_messages_earn_no_credit),
