@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/wire/frame/crc32c.h"
 #include "common/wire/frame/sock.h"
+#include "common/wire/labels/plane.h"
 #include "common/wire/weights/server.h"
 #include "tests/support/labels_desk.h"
 #include "tests/support/said.h"
@@ -203,6 +204,65 @@ static void a_server_that_comes_again_and_again_fills_no_log(void **state)
     close_server(&s);
 }
 
+/* So many at once, of questions that have a number each. */
+static void tell_labels(struct server *s, int first)
+{
+    static uint8_t out[1 << 16];
+    Onic__Wire__AnnotLabel parts[ANNOT_BATCH], *list[ANNOT_BATCH];
+    Onic__Wire__AnnotLabels m = ONIC__WIRE__ANNOT_LABELS__INIT;
+    struct frame_head h = {.type = FRAME_ANNOT_LABELS, .epoch = 1};
+    char text[ANNOT_BATCH * 8 + 1];
+    for (int i = 0; i < ANNOT_BATCH; i++) {
+        snprintf(text + (size_t)i * 8, 9, "q%07d", first + i);
+        onic__wire__annot_label__init(&parts[i]);
+        parts[i].id = (uint64_t)(first + i + 1);
+        parts[i].label = parts[i].confidence = 1;
+        parts[i].caption_bytes = 8;
+        list[i] = &parts[i];
+    }
+    m.n_labels = ANNOT_BATCH;
+    m.labels = list;
+    h.meta_len = (uint32_t)onic__wire__annot_labels__pack(&m, out + FRAME_HEADER);
+    h.bulk_len = ANNOT_BATCH * 8;
+    memcpy(out + FRAME_HEADER + h.meta_len, text, h.bulk_len);
+    frame_seal(out, &h, crc32c(0, out + FRAME_HEADER, h.meta_len + h.bulk_len));
+    zmq_send(s->socket, s->route, (size_t)s->route_len, ZMQ_SNDMORE);
+    zmq_send(s->socket, out, FRAME_HEADER + h.meta_len + h.bulk_len, 0);
+}
+
+static int labels_taken(struct server *s)
+{
+    struct label l;
+    int n = 0;
+    wire_labels_client_poll(s->c, 0);
+    while (wire_labels_client_next(s->c, &l))
+        n++;
+    return n;
+}
+
+static void what_was_never_asked_is_taken_to_a_bound(void **state)
+{
+    const int more = ANNOT_UNASKED_MAX + 4 * ANNOT_BATCH;
+    char told[] = "more labels that this learner never asked for than it takes", question[16];
+    struct server s;
+    int n = 0;
+    (void)state;
+    open_server(&s);
+    said_begin(LOG_WARN);
+    for (int first = 0; first < more; first += ANNOT_BATCH) {
+        tell_labels(&s, first);
+        n += labels_taken(&s);
+    }
+    assert_int_equal(n, ANNOT_UNASKED_MAX);
+    assert_true(log_said(told));
+    said_end();
+    snprintf(question, sizeof question, "q%07d", more - 1); /* and those that are asked, always */
+    wire_labels_client_ask(s.c, question, 8);
+    tell_labels(&s, more - ANNOT_BATCH);
+    assert_int_equal(labels_taken(&s), 1);
+    close_server(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +270,7 @@ int main(void)
         cmocka_unit_test(questions_without_end_leave_the_weights_port_its_turn),
         cmocka_unit_test(numbers_without_end_leave_a_learner_its_turn),
         cmocka_unit_test(a_server_that_comes_again_and_again_fills_no_log),
+        cmocka_unit_test(what_was_never_asked_is_taken_to_a_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -422,8 +422,8 @@ static bool labels_client_settle(struct wire_labels_client *c, const struct labe
     struct pending *b = &c->pending;
     int i = pending_find(b, l->question, l->question_len);
     if (i < 0)
-        i = pending_add(b, l->question, l->question_len);
-    if (b->entry[i].state == PENDING_ANSWERED)
+        i = pending_add_unasked(b, l->question, l->question_len);
+    if (i < 0 || b->entry[i].state == PENDING_ANSWERED)
         return false;
     pending_set(b, i, PENDING_ANSWERED);
     trace(LABEL, .seq = trace_hash(l->question, l->question_len), .version = l->id,

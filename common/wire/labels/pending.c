@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/log.h"
 #include "common/base/strmap.h"
 #include "common/base/xmalloc.h"
+#include "common/wire/labels/plane.h"
 
-enum { WAITING_MAX = 65536, ENTRIES_MAX = 1 << 18 };
+enum { WAITING_MAX = 65536, ENTRIES_MAX = 1 << 18, UNASKED_LOG_MS = 60000 };
 static const struct pending_list EMPTY = {.first = -1, .last = -1};
 
 /* --- lists ------------------------------------------------------------------------------- */
@@ -115,6 +117,7 @@ void pending_forget_all(struct pending *b)
     b->count = 0;
     b->texts_len = 0;
     b->waiting = b->asked = EMPTY;
+    b->unasked = 0;
 }
 
 /* Moves a list into the new table, order kept. */
@@ -140,6 +143,7 @@ static void forget_closed(struct pending *b)
     b->cap = 0;
     b->texts_cap = 0;
     pending_forget_all(b);
+    b->unasked = old.unasked;
     move_list(b, &b->waiting, &old.waiting, old.entry, old.texts);
     move_list(b, &b->asked, &old.asked, old.entry, old.texts);
     free(old.entry);
@@ -171,4 +175,17 @@ int pending_add(struct pending *b, const char *text, size_t len)
     b->texts_len += len;
     *strmap_put(b->index, text, len, NULL) = (uint64_t)i;
     return i;
+}
+
+int pending_add_unasked(struct pending *b, const char *text, size_t len)
+{
+    if (b->unasked < ANNOT_UNASKED_MAX) {
+        b->unasked++;
+        return pending_add(b, text, len);
+    }
+    if (log_every_ms(&b->unasked_log_ms, UNASKED_LOG_MS))
+        log_warn("the reward server sends more labels that this learner never asked for than it "
+                 "takes; further ones come when they are asked for",
+                 kv("taken", b->unasked));
+    return -1;
 }

@@ -47,6 +47,8 @@ struct pending {
     struct pending_list waiting, asked;
     bool keep_all;    /* somebody waits for every answer: nothing is dropped, parked, held back */
     uint64_t dropped; /* so far */
+    int unasked;      /* taken of what was never asked here */
+    int64_t unasked_log_ms;
 };
 
 void pending_init(struct pending *b);
@@ -55,6 +57,10 @@ void pending_forget_all(struct pending *b);
 
 int pending_find(const struct pending *b, const char *text, size_t len); /* -1: not known */
 int pending_add(struct pending *b, const char *text, size_t len);        /* in no list */
+/* Of a label that came without having been asked for: a server tells everybody what it has
+ * answered. It is taken as long as there are not so many that memory and time go into them; -1: it
+ * comes again when it is asked for. */
+int pending_add_unasked(struct pending *b, const char *text, size_t len);
 
 /* In front of all that wait; the oldest of too many is dropped. */
 void pending_wait_newest(struct pending *b, int i);

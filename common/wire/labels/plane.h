@@ -14,6 +14,7 @@ enum {
     ANNOT_STATE_FIRST = LABEL_ANSWERED, /* 0 on the wire, which knows answers alone */
     ANNOT_CLIENTS_MAX = 64,
     ANNOT_STRANGERS_MAX = 64,      /* connections that have not said HELLO */
+    ANNOT_UNASKED_MAX = 65536,     /* labels that a learner takes of what it never asked */
     ANNOT_RATE_MAX = 65536,        /* questions of one client within a second; more is BUSY */
     ANNOT_MESSAGE_BYTES = 1 << 20, /* of a message at most */
     /* of a client: all that it may have open, each in a message of its own, asked twice */
