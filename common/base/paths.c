@@ -8,6 +8,7 @@
 #include "common/base/paths.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/base/file_limits.h"
+#include "common/base/plain_file.h"
 
 static int paths_join(char *out, size_t size, const char *a, const char *b, struct onic_err *err)
 {
@@ -140,6 +142,10 @@ int paths_make_dirs(const char *dir, struct onic_err *err)
         if (mkdir(path, 0777) != 0 && errno != EEXIST)
             return err_set(err, ONIC_ECANTCREATE, "the folder %s cannot be created: %s", path,
                            strerror(errno));
+        bool last = !keep || p[1 + strspn(p + 1, "/")] == '\0';
+        if (last && plain_file_is_foreign_link(path))
+            return err_set(err, ONIC_ECANTCREATE,
+                           "the folder %s is not used: another user made a link there", path);
         *p = keep;
         if (!keep)
             return ONIC_OK;

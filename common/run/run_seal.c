@@ -62,8 +62,9 @@ bool run_seal_is_anothers(const char *dir, const char *text, char why[RUN_CONFIG
     run_id_text(there, b);
     if (why)
         snprintf(why, RUN_CONFIG_WHY_MAX,
-                 "config.yaml is of another run (%.8s, and this is run %.8s): put its own back", b,
-                 a);
+                 "config.yaml is of another run than " RUN_ID_FILE
+                 " says (%.8s, not %.8s): put the one of the two back that was replaced",
+                 b, a);
     return true;
 }
 

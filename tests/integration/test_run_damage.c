@@ -129,11 +129,11 @@ static void a_configuration_of_another_run_is_refused(void **state)
     char line[200];
     (void)state;
     is_refused(&(struct harm){"cp ../other/config.yaml config.yaml",
-                              "harmed: config.yaml is of another run ("});
+                              "harmed: config.yaml is of another run than run_id says ("});
     assert_non_null(strstr(said(), "--run.config=edited goes on with what the file says now"));
     for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
         snprintf(line, sizeof line, "$onic %s", readers[i]);
-        ends_with(line, 0, "config.yaml is of another run (");
+        ends_with(line, 0, "config.yaml is of another run than run_id says (");
     }
     ends_with("cp run/config.yaml harmed && $onic train --run-dir=harmed --frames=30000", 0,
               "resumed checkpoint=");
@@ -444,6 +444,31 @@ static void folders_that_other_users_put_elsewhere_are_refused(void **state)
     }
 }
 
+/* The whole of it, too: what is overwritten would be whatever run of this user they choose. */
+static void a_run_directory_that_others_put_elsewhere_is_refused(void **state)
+{
+    static const char *const names[] = {"linked", "linked/", "$PWD/linked//"};
+    char line[900];
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("skipped: needs root to make a link another user's\n");
+        skip();
+    }
+    ends_with("rm -rf linked victim && cp -r run victim && ln -s victim linked && "
+              "chown -h 65534 linked",
+              0, "");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(line, sizeof line,
+                 "$onic train --run-dir=%s --on-exists=overwrite --frames=4000; code=$?; "
+                 "diff -r -x lock run victim && (exit $code)",
+                 names[i]);
+        ends_with(line, 73, "linked is not used: another user made a link there");
+    }
+    ends_with("$onic status linked", 0, "finished"); /* who only looks may */
+    ends_with("chown -h 0 linked && $onic train --run-dir=linked/ --frames=30000", 0,
+              "resumed checkpoint=");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -462,6 +487,7 @@ int main(void)
         cmocka_unit_test(what_stands_in_place_of_a_file_is_said_as_it_is),
         cmocka_unit_test(links_that_other_users_made_are_not_followed),
         cmocka_unit_test(folders_that_other_users_put_elsewhere_are_refused),
+        cmocka_unit_test(a_run_directory_that_others_put_elsewhere_is_refused),
     };
     return cmocka_run_group_tests(tests, train_twice, forget);
 }

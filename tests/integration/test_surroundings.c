@@ -289,6 +289,19 @@ static void a_run_directory_with_a_long_path_takes_the_next_place(void **state)
     assert_int_equal(socket_folders(s, "t"), 0);
 }
 
+/* Whose path is that of the sockets, and no value of an option. */
+static void a_folder_with_an_odd_name_takes_the_next_place_for_sockets(void **state)
+{
+    struct scene *s = *state;
+    assert_int_equal(
+        shell(s, "mkdir t; TMPDIR=$PWD/t; export TMPDIR; unset XDG_RUNTIME_DIR; "
+                 "odd=\"$(printf 'odd\\377\\nname')\"; mkdir \"$odd\"; cd \"$odd\"; " TRAIN
+                 "--frames=5000"),
+        0);
+    assert_non_null(strstr(program_text(s->a.err), "the run is in run; "));
+    assert_int_equal(socket_folders(s, "t"), 0);
+}
+
 struct words {
     const struct scene *s;
     const char *file, *word;
@@ -500,6 +513,8 @@ int main(void)
             sockets_lie_in_the_run_directory_and_a_killed_runs_are_removed, scene_setup,
             scene_teardown),
         cmocka_unit_test_setup_teardown(a_run_directory_with_a_long_path_takes_the_next_place,
+                                        scene_setup, scene_teardown),
+        cmocka_unit_test_setup_teardown(a_folder_with_an_odd_name_takes_the_next_place_for_sockets,
                                         scene_setup, scene_teardown),
         cmocka_unit_test_setup_teardown(a_removed_folder_of_sockets_is_made_again, scene_setup,
                                         scene_teardown),

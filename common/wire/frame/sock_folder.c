@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/base/shown.h"
+
 static const char longest_name[] = "/learner.weights", folder_prefix[] = "onic-sockets-";
 
 static int try_socket(const char *folder)
@@ -21,6 +23,9 @@ static int try_socket(const char *folder)
         return ENAMETOOLONG;
     memcpy(a.sun_path, folder, strlen(folder));
     memcpy(a.sun_path + strlen(folder), longest_name, sizeof longest_name);
+    for (size_t i = 0, whole; folder[i]; i += whole) /* it stands in an option of each program */
+        if (!shown_as_is(folder + i, strlen(folder + i), &whole))
+            return EILSEQ;
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return errno;

@@ -208,10 +208,11 @@ static void a_configuration_of_another_run_is_refused(void **state)
     make_run();
     make_another();
     assert_int_equal(rename(files_in("another/config.yaml"), files_in("run/config.yaml")), 0);
-    assert_refused("config.yaml is of another run (");
-    assert_err(run_dir_check_config(files_in("run"), &err), ONIC_ECONFIG, "put its own back");
+    assert_refused("config.yaml is of another run than run_id says (");
+    assert_err(run_dir_check_config(files_in("run"), &err), ONIC_ECONFIG,
+               "put the one of the two back that was replaced");
     assert_ok(run_dir_config_shown(files_in("run"), &cfg, why, &err));
-    assert_non_null(strstr(why, "config.yaml is of another run ("));
+    assert_non_null(strstr(why, "config.yaml is of another run than run_id says ("));
     assert_close(cfg.train_lr, 0.5, 1e-12, 0);
     assert_close(rate_with("checkpoint"), 0.125, 1e-12, 0);
     assert_close(rate_with("edited"), 0.5, 1e-12, 0);
