@@ -228,6 +228,10 @@ static void put_actor_array(struct buf *out, const struct launch *l, const struc
     buf_puts(out, ") || give_up 1\njobs=\"$jobs ${actors%%;*}\"\n");
 }
 
+/* Slurm keeps the variables of a job, and gives them to it: those of an actor hold no key. */
+static const char WITHOUT_API_KEYS[] =
+    "for name in $(compgen -e); do case $name in *_API_KEY) unset \"$name\" ;; esac; done\n";
+
 /* Questions first: where one of them is answered badly, nothing has been touched. */
 static void put_run_folders(struct buf *out, const struct launch *l)
 {
@@ -293,6 +297,7 @@ void launch_script(const struct launch *l, const struct launch_wish *w, const ch
     buf_puts(out, "learner=${learner%%;*}\n"); /* "12;cluster" where there are several */
     for (int i = 0; i < l->n; i++)
         put_job_file(out, l, &l->run[i]);
+    buf_puts(out, WITHOUT_API_KEYS);
     for (int i = 0; i < l->n; i++)
         put_actor_array(out, l, &l->run[i], w, scripts);
     buf_printf(out, "begin %s\n", launch_has_begin(w) ? "later" : "now");

@@ -17,6 +17,7 @@ static const char SBATCH[] = "#!/bin/sh\n"
                              "test -n \"$SBATCH_ARRAY_INX$SBATCH_WAIT\" && exit 1\n"
                              "n=$(cat number 2>/dev/null || echo 100)\n"
                              "echo $((n + 1)) >number\n"
+                             "echo \"$((n + 1)) ${JUDGE_API_KEY:-none}\" >>keys\n"
                              "for word; do printf '[%s]' \"$word\" >>asked; done\n"
                              "echo >>asked\n"
                              "if ! [ -t 0 ]; then cat >>job$n; fi\n"
@@ -103,6 +104,19 @@ static void a_run_is_a_job_and_an_array_of_actors(void **state)
                               "[--log.level=debug]\n");
     assert_string_equal(scene_text(s, "runs/a/slurm/job"), "101\n");
     assert_string_equal(scene_text(s, "controlled"), "update JobId=101 StartTime=now\n");
+}
+
+/* The reward server runs in the learner's job; an actor asks no model. */
+static void a_key_goes_with_the_learner_alone(void **state)
+{
+    struct scene *s = *state;
+    give_slurm(s, SBATCH);
+    scene_write(s, "c.yaml", "env:\n  id: corridor\n");
+    setenv("JUDGE_API_KEY", "sesame", 1);
+    int code = launch(s, "slurm c.yaml --actors=3 --run-dir=runs/a");
+    unsetenv("JUDGE_API_KEY");
+    assert_int_equal(code, 0);
+    assert_string_equal(scene_text(s, "keys"), "101 sesame\n102 none\n");
 }
 
 /* What is printed is what is run, also of names that a shell would take apart. */
@@ -428,6 +442,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_run_is_a_job_and_an_array_of_actors, scene_setup,
+                                        scene_teardown),
+        cmocka_unit_test_setup_teardown(a_key_goes_with_the_learner_alone, scene_setup,
                                         scene_teardown),
         cmocka_unit_test_setup_teardown(a_dry_run_prints_the_script_and_leaves_no_trace,
                                         scene_setup, scene_teardown),
