@@ -29,7 +29,12 @@
 #include "common/base/shell.h"
 #include "common/base/xmalloc.h"
 
-enum { CHECK_WHOLE_BELOW_BYTES = 64 << 20, SCHEMA_VERSION = 1, WORD_MAX = 4096 };
+enum {
+    CHECK_WHOLE_BELOW_BYTES = 64 << 20,
+    SCHEMA_VERSION = 1,
+    WORD_MAX = 4096,
+    ROW_BYTES_MAX = 1 << 24
+};
 
 static const char schema[] =
     "BEGIN IMMEDIATE;"
@@ -171,6 +176,24 @@ static int open_for_writing(struct label_store *s, struct onic_err *err)
     return ONIC_OK;
 }
 
+/* A file may be somebody's: nothing that its schema says is run, no row is longer than any of ours,
+ * and its cells are looked at before they are believed. */
+static int distrust_file(struct label_store *s, struct onic_err *err)
+{
+    static const struct {
+        int what, value;
+    } switches[] = {
+        {SQLITE_DBCONFIG_DEFENSIVE, 1},
+        {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
+        {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+    };
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        sqlite3_db_config(s->db, switches[i].what, switches[i].value, NULL);
+    sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, ROW_BYTES_MAX);
+    return pragma(s, "PRAGMA cell_size_check = 1; PRAGMA mmap_size = 0", err);
+}
+
 static int connect_file(struct label_store *s, struct onic_err *err)
 {
     int opened = s->mode == LABEL_STORE_READ ? label_open_read(s, err) : open_for_writing(s, err);
@@ -178,7 +201,9 @@ static int connect_file(struct label_store *s, struct onic_err *err)
         return opened;
     sqlite3_extended_result_codes(s->db, 1);
     sqlite3_busy_timeout(s->db, LABEL_BUSY_WAIT_MS);
-    int rc = pragma(s, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", err);
+    int rc = distrust_file(s, err);
+    if (!rc)
+        rc = pragma(s, "PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY", err);
     if (rc || s->mode == LABEL_STORE_READ)
         return rc;
     rc = pragma(

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* test_label_pages.c - what a damaged page of a label store costs, and that many identities cost
- * what they are, not what all of them are to each other. */
+/* test_label_pages.c - what a damaged page of a label store costs, that nothing is run which the
+ * schema of somebody's file says, and that many identities cost what they are, not what all of them
+ * are to each other. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -102,6 +103,65 @@ static void a_damaged_page_costs_the_labels_on_it_alone(void **state)
     assert_true(unread <= 4);
 }
 
+/* --- a schema of somebody's ------------------------------------------------------------------ */
+
+static void change_schema(const char *path, const char *text)
+{
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* It could as well be one that never ends. */
+static void a_view_in_the_place_of_a_table_is_not_read(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    label_store_close(s);
+    change_schema(f->path, "CREATE TABLE other AS SELECT * FROM meta; DROP TABLE meta;"
+                           "CREATE VIEW meta AS SELECT * FROM other");
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_READ, &err), ONIC_EIO,
+               "access to view \"meta\" prohibited");
+    assert_null(s);
+}
+
+static void a_trigger_of_a_store_is_not_run(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label a = answer("aa", 1), b = answer("bb", 1);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    label_store_close(s);
+    change_schema(f->path, "CREATE TRIGGER gone AFTER INSERT ON labels BEGIN"
+                           " DELETE FROM labels WHERE id = 1; END");
+    s = open_server(f->path);
+    assert_ok(label_store_answer(s, &b, 1, &err));
+    assert_int_equal(counts_of(s).answered, 2);
+    label_store_close(s);
+}
+
+/* A value that is computed takes no room in the file, and here a gigabyte of memory. */
+static void a_row_beyond_all_bounds_is_not_made(void **state)
+{
+    struct store_case *f = *state;
+    struct label_store *s = open_server(f->path);
+    struct label a = answer("aa", 1);
+    assert_ok(label_store_answer(s, &a, 1, &err));
+    label_store_close(s);
+    change_schema(f->path,
+                  "CREATE TABLE l AS SELECT * FROM labels; DROP TABLE labels;"
+                  "CREATE TABLE labels(key BLOB PRIMARY KEY, id INTEGER UNIQUE, identity INTEGER,"
+                  " caption BLOB, state INTEGER, label REAL, confidence REAL,"
+                  " raw TEXT AS (hex(zeroblob(30000000))), asked_at REAL, answered_at REAL,"
+                  " delivered INTEGER, attempts INTEGER, row_check INTEGER);"
+                  "INSERT INTO labels SELECT key, id, identity, caption, state, label, confidence,"
+                  " asked_at, answered_at, delivered, attempts, row_check FROM l; DROP TABLE l");
+    assert_err(label_store_open(&s, f->path, LABEL_STORE_READ, &err), ONIC_EIO,
+               "string or blob too big");
+    assert_null(s);
+}
+
 /* --- many identities ------------------------------------------------------------------------- */
 
 static int count_event(unsigned kind, void *ctx, void *p, void *x)
@@ -188,6 +248,9 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_damaged_page_costs_the_labels_on_it_alone),
+        TEST(a_view_in_the_place_of_a_table_is_not_read),
+        TEST(a_trigger_of_a_store_is_not_run),
+        TEST(a_row_beyond_all_bounds_is_not_made),
         TEST(an_identity_costs_the_same_however_many_there_are),
         TEST(imports_leave_room_for_those_of_the_run),
         TEST(an_identity_of_another_process_is_seen),
