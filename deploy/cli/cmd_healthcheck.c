@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_healthcheck.c - `onic healthcheck [ADDR|RUN]`: for container engines and scripts, which ask
  * for an exit code: 0 it is well, 1 it is not, and one sentence. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/file_owner.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
@@ -142,8 +144,11 @@ static int health_check(struct health_args *a, const struct config *cfg, struct 
 {
     const char *path = a->ready ? "/readyz" : "/healthz";
     struct stat st;
-    if (a->target[0] && stat(a->target, &st) == 0 && S_ISDIR(st.st_mode))
+    bool there = a->target[0] && stat(a->target, &st) == 0;
+    if (there && S_ISDIR(st.st_mode))
         return ask_run(a->target, path, said, err);
+    if (a->target[0] && !there && errno != ENOENT && errno != ENOTDIR)
+        return file_unreadable(a->target, errno, err);
     int rc = a->target[0] ? ONIC_OK : address_of_options(cfg, a->target, sizeof a->target, err);
     return rc ? rc : health_ask(a->target, path, said, err);
 }

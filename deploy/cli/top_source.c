@@ -24,6 +24,8 @@ int top_source_find(struct top_source *s, struct onic_err *err)
     s->is_run = stat(s->place, &st) == 0;
     if (s->is_run)
         return file_want_folder(s->place, "a run directory or the address of a page", err);
+    if (errno != ENOENT && errno != ENOTDIR) /* it is there */
+        return file_unreadable(s->place, errno, err);
     if (strchr(s->place, ':'))
         return ONIC_OK;
     return err_set(err, ONIC_ENOTFOUND,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/limits.h"
 #include "common/base/utf8.h"
 #include "common/config/options.h"
@@ -16,6 +17,8 @@ enum { DEPTH_MAX = 32, KEYS_MAX = 2000 };
 int yaml_file_read(const char *path, struct buf *out, struct onic_err *err)
 {
     FILE *f = fopen(path, "rb");
+    if (!f && errno == EACCES) /* a permission is no mistake in a file */
+        return file_unreadable(path, errno, err);
     if (!f)
         return err_set(err, ONIC_ECONFIG, "cannot read %s: %s", path, strerror(errno));
     char chunk[4096];

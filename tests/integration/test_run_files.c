@@ -344,6 +344,27 @@ static void what_may_not_be_read_is_said_and_nothing_else(void **state)
     ends_with(r, "rm -rf private", 0, "");
 }
 
+/* Such a path was "no run directory, and no address of a page", or a mistake in a file. */
+static void what_lies_in_a_folder_that_is_shut_is_said_to_be_so(void **state)
+{
+    static const char *const commands[] = {"top shut/run --once", "sweep shut/s.yaml",
+                                           "status shut/run", "compare shut/run"};
+    struct reading *r = *state;
+    char command[700];
+    need(r, as_nobody);
+    ends_with(r,
+              "mkdir shut && cp -r run shut && echo 'options: {env.id: corridor}' >shut/s.yaml && "
+              "chmod 700 shut",
+              0, "");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        snprintf(command, sizeof command, "%s $onic %s", as_nobody, commands[i]);
+        ends_with(r, command, 77, "cannot be read: Permission denied for user 65534");
+    }
+    snprintf(command, sizeof command, "%s $onic healthcheck shut/run", as_nobody);
+    ends_with(r, command, 1, "shut/run cannot be read: Permission denied for user 65534");
+    ends_with(r, "rm -r shut", 0, "");
+}
+
 /* An older checkpoint that could be read is not taken instead: it would be a silent roll-back. */
 static void a_newest_checkpoint_that_may_not_be_read_is_not_passed_over(void **state)
 {
@@ -427,6 +448,7 @@ int main(void)
         cmocka_unit_test(a_learner_without_actors_says_how_long_it_starves),
         cmocka_unit_test(what_was_learned_of_a_source_is_learned_anew_without_it),
         cmocka_unit_test(what_may_not_be_read_is_said_and_nothing_else),
+        cmocka_unit_test(what_lies_in_a_folder_that_is_shut_is_said_to_be_so),
         cmocka_unit_test(a_newest_checkpoint_that_may_not_be_read_is_not_passed_over),
         cmocka_unit_test(a_run_that_may_not_be_written_is_73),
         cmocka_unit_test(a_umask_that_locks_its_user_out_is_refused),
