@@ -30,6 +30,14 @@ struct player {
 };
 static struct wire_learner *l;
 static struct player first, second;
+static int trained_on;
+
+const char *fuzz_corpus_lacks(void);
+
+const char *fuzz_corpus_lacks(void)
+{
+    return trained_on ? NULL : "a trajectory that is trained on";
+}
 
 /* Reads all that has come for it; the head of the last frame of that type in *out. */
 static bool read_answers(struct player *p, enum frame_type type, struct frame_head *out)
@@ -191,17 +199,30 @@ static void check_credit(void)
         abort();
 }
 
+/* What a trajectory was read into is as large as the largest so far. */
+static void forget_pool(void)
+{
+    while (l->pool) {
+        struct received *r = l->pool;
+        l->pool = r->next;
+        received_release(r);
+        free(r);
+    }
+}
+
 static void settle(void)
 {
     struct trajectory *t;
     struct ledger led;
     while (wire_learner_take(l, &t, 0) == ONIC_OK) {
         wire_learner_consumed(l, t);
+        trained_on++;
         wire_learner_release(l, t);
     }
     wire_learner_ledger(l, &led);
     if (!ledger_balanced(&led))
         abort();
+    forget_pool();
 }
 
 static void leave(const struct player *p)
