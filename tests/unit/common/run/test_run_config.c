@@ -383,6 +383,31 @@ static void a_run_of_an_older_onic_goes_on(void **state)
         "config.yaml has no checksum and no version.txt beside it: onic did not write it");
 }
 
+/* It wrote a checksum, and no line above it that names the run. */
+static void a_run_whose_configuration_names_no_run_goes_on_and_gets_a_name(void **state)
+{
+    static char text[TEXT_MAX];
+    struct config given, cfg;
+    struct buf before;
+    bool resumed;
+    (void)state;
+    make_run();
+    read_stored(text);
+    char *owner = strstr(text, "\n# of run: ");
+    assert_non_null(owner);
+    buf_init(&before, TEXT_MAX);
+    buf_append(&before, text, (size_t)(owner + 1 - text));
+    run_seal_close(&before);
+    store(before.data, before.len);
+    buf_release(&before);
+    assert_close(rate_with("kept"), 0.25, 1e-12, 0);
+    config_defaults(&given);
+    assert_ok(open_run(&given, &cfg, &resumed, &err));
+    assert_ok(run_dir_write(files_in("run"), &cfg, resumed, &err));
+    read_stored(text);
+    assert_non_null(strstr(text, "\n# of run: "));
+}
+
 /* Somebody's config.yaml in the folder that was named as a run directory. */
 static void a_persons_file_is_not_replaced(void **state)
 {
@@ -558,6 +583,7 @@ int main(void)
         IN_DIR(a_life_that_trained_keeps_what_it_took_over),
         IN_DIR(a_lost_version_is_no_lost_run),
         IN_DIR(a_run_of_an_older_onic_goes_on),
+        IN_DIR(a_run_whose_configuration_names_no_run_goes_on_and_gets_a_name),
         IN_DIR(a_persons_file_is_not_replaced),
         IN_DIR(half_a_copy_of_before_is_not_brought_back),
         IN_DIR(an_edit_after_a_killed_life_is_refused_and_stays),
