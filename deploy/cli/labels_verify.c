@@ -115,22 +115,46 @@ static bool verifies_nothing(const struct label_verdict *v)
     return v->settled + v->asked + v->damaged + v->set_aside == 0;
 }
 
+/* Labels that a run has heard of lie somewhere else by now, or nowhere. err says that there is no
+ * store; a run that has heard of none may have none. */
+static int verify_no_store(const char *path, const char *run, struct onic_err *err)
+{
+    const struct label_counts none = {0};
+    struct onic_err why = {0};
+    int wrong = 0, rc = verify_run(run, &none, &wrong, &why);
+    if (rc)
+        return err_set(err, rc, "%s", why.msg);
+    if (!wrong)
+        return ONIC_ENOTFOUND;
+    return err_set(err, ONIC_EDAMAGED,
+                   "label store %s is gone or empty, and its labels with it: put it back from a "
+                   "copy, or train on, and they are asked for again",
+                   path);
+}
+
+static bool is_a_run(const char *run)
+{
+    struct stat st;
+    return stat(run, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int labels_verify(const char *path, const char *run, struct onic_err *err)
 {
     struct label_store *s = NULL;
     struct label_verdict v;
     struct label_counts n = {0};
-    struct stat st;
     int named = 0, wrong = 0;
     char word[VERIFY_WORD_MAX];
     int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
+    if (rc == ONIC_ENOTFOUND && is_a_run(run))
+        return verify_no_store(path, run, err);
     if (!rc)
         rc = label_store_verify(s, &v, name_damaged, &named, err);
     if (!rc)
         rc = label_store_counters(s, &n, err);
     if (!rc) {
         wrong = verdict_write(&v, named);
-        if (stat(run, &st) == 0 && S_ISDIR(st.st_mode))
+        if (is_a_run(run))
             rc = verify_run(run, &n, &wrong, err);
     }
     label_store_close(s);

@@ -309,6 +309,12 @@ static void labels_that_are_damaged_or_gone_are_said(void **state)
                   "DELETE FROM labels; UPDATE meta SET value = 0 WHERE name = 'last_id'");
     ends_with(r, "$onic labels verify gone/labels.sqlite >out", 64,
               "label store gone/labels.sqlite is empty: there was nothing to verify");
+    ends_with(r, "rm -f gone/labels.sqlite* && $onic labels verify gone >out", 74,
+              "label store gone/labels.sqlite is gone or empty, and its labels with it");
+    ends_with(r, "grep -q '^missing: .* heard of labels .* the store ends at 0$' out", 0, "");
+    ends_with(r, ": >gone/labels.sqlite && $onic labels verify gone >out", 74, "is gone or empty");
+    ends_with(r, "rm -rf gone/checkpoints && $onic labels verify gone >out", 64, /* of no labels */
+              "gone/labels.sqlite is empty: there is no label store yet");
     ends_with(r, "rm -rf damaged gone", 0, "");
 }
 
