@@ -13,6 +13,8 @@ static const char run[] =
     "--train.batch=256 --annotator.id=rules --metrics.tensorboard=false "
     "--checkpoint.every_updates=10 --record --run-dir=run --run.on_exists=overwrite --frames=8192";
 
+enum { EMPTY_MOST = 4 }; /* writes before the first update, at most */
+
 /* False: a run makes fewer calls of this kind. */
 static bool a_run_survives(struct scene *s, const char *call, int n, const char *error)
 {
@@ -29,7 +31,9 @@ static bool a_run_survives(struct scene *s, const char *call, int n, const char 
     if (code || said != (struck && strcmp(error, "short") != 0))
         fail_msg("%s %d %s: exit code %d\n%s", call, n, error, code, text);
     code = program_run(&s->b, s->dir, "b", "onic", "replay-run run", SCENE_LONG_MS);
-    if (code || !strstr(program_text(s->b.out), "are equal to what was recorded"))
+    /* before the first update is written there is nothing to compare, and that is said */
+    bool none = n <= EMPTY_MOST && code == 64 && strstr(program_text(s->b.err), "holds no update");
+    if (!none && (code || !strstr(program_text(s->b.out), "are equal to what was recorded")))
         fail_msg("%s %d %s: replay-run ends with %d\n%s", call, n, error, code,
                  program_text(s->b.err));
     return struck;
