@@ -20,7 +20,7 @@ import wandb  # noqa: E402
 
 import onic  # noqa: E402
 from onic import forward  # noqa: E402
-from support import ONIC, OnicTest, onic as program  # noqa: E402
+from support import ONIC, OnicTest, onic as program, sealed_config  # noqa: E402
 
 
 class Forward(OnicTest):
@@ -32,7 +32,7 @@ class Forward(OnicTest):
         self.run_dir = self.folder / "run"
         self.run_dir.mkdir()
         (self.run_dir / "run_id").write_text("ab" * 16 + "\n")
-        (self.run_dir / "config.yaml").write_text("env:\n  id: 'corridor'  # default\nrun:\n  frames: 5  # default\n")
+        (self.run_dir / "config.yaml").write_text(sealed_config("env:\n  id: 'corridor'  # default\nrun:\n  frames: 5  # default\n"))
         self.lines(0)
 
     def lines(self, *steps, end=None):
