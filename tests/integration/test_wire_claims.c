@@ -5,47 +5,10 @@
 #include <unistd.h>
 
 #include "common/wire/rollout/place.h"
-#include "tests/support/said.h"
 #include "tests/support/skewed_clock.h"
-#include "tests/support/wire_raw.h"
+#include "tests/support/wire_claims.h"
 
 /* --- READY ------------------------------------------------------------------------------- */
-
-/* Of who has said HELLO, to this life of the learner. */
-static void say_ready_in(struct raw *r, uint32_t epoch, uint32_t envs)
-{
-    uint8_t meta[512], out[4096];
-    char text[200];
-    struct frame_head h = head(r, FRAME_READY);
-    Onic__Wire__Ready m = pair_ready_message();
-    m.envs = envs;
-    int bulk = snprintf(text, sizeof text, "%s%s", pair_env, pair_net);
-    size_t n = onic__wire__ready__pack(&m, meta);
-    h.epoch = epoch;
-    n = build(out, h, meta, n, text, (size_t)bulk);
-    zmq_send(r->socket, out, n, 0);
-}
-
-static void say_ready_with(struct raw *r, uint32_t envs)
-{
-    say_ready_in(r, 1, envs);
-}
-
-static void is_granted(struct raw *r)
-{
-    struct frame f;
-    zmq_msg_t msg;
-    assert_true(await(r, FRAME_CREDIT, &f, &msg));
-    zmq_msg_close(&msg);
-}
-
-/* As production has it: actors of one run may have different numbers of environments. */
-static void open_for_any_envs(struct raw *r)
-{
-    struct wire_learner_params p = pair_learner_params("");
-    p.shape.E = 0;
-    open_raw_as(r, &p);
-}
 
 /* What was booked in trajectories of one size would be counted in steps of another. */
 static void an_account_keeps_the_size_of_its_trajectories(void **state)
@@ -75,41 +38,6 @@ static void an_account_keeps_the_size_of_its_trajectories(void **state)
     trajectory_free(t);
     assert_alive(&r);
     close_raw(&r);
-}
-
-static void hello_as(struct raw *r, int wanted)
-{
-    uint8_t meta[512], out[1024];
-    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
-    h.role = WIRE_ROLE_ACTOR;
-    h.actor_id = wanted;
-    r->id = (uint32_t)FRAME_ID_NONE;
-    r->incarnation = 0;
-    size_t n = onic__wire__hello__pack(&h, meta);
-    n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
-    zmq_send(r->socket, out, n, 0);
-}
-
-/* The secret that came with it, if wanted. */
-static void is_welcomed(struct raw *r, uint8_t secret[16])
-{
-    struct frame f;
-    zmq_msg_t msg;
-    assert_true(await(r, FRAME_WELCOME, &f, &msg));
-    Onic__Wire__Welcome *m = onic__wire__welcome__unpack(NULL, f.head.meta_len, f.meta);
-    r->id = m->actor_id;
-    r->incarnation = m->incarnation;
-    assert_int_equal(m->secret.len, 16);
-    if (secret)
-        memcpy(secret, m->secret.data, 16);
-    onic__wire__welcome__free_unpacked(m, NULL);
-    zmq_msg_close(&msg);
-}
-
-static void reconnect(struct raw *r)
-{
-    zmq_close(r->socket);
-    connect_raw(r);
 }
 
 /* Of twenty within a minute three are looked at; another number does not help, nor does another
@@ -242,21 +170,6 @@ static void what_an_actor_lists_is_held_against_its_steps(void **state)
 
 /* --- numbers ----------------------------------------------------------------------------- */
 
-static void say_bye(struct raw *r)
-{
-    uint8_t meta[100], out[1000];
-    struct frame f;
-    zmq_msg_t msg;
-    Onic__Wire__Bye m = ONIC__WIRE__BYE__INIT;
-    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
-    m.own = &own;
-    size_t n = onic__wire__bye__pack(&m, meta);
-    n = build(out, head(r, FRAME_BYE), meta, n, NULL, 0);
-    zmq_send(r->socket, out, n, 0);
-    assert_true(await(r, FRAME_BYE_ACK, &f, &msg));
-    zmq_msg_close(&msg);
-}
-
 static int numbers_kept(struct wire_learner *l)
 {
     struct wire_learner_actor one;
@@ -284,7 +197,7 @@ static void numbers_that_nothing_came_of_are_not_kept(void **state)
     for (int i = 0; i < 1000; i++) {
         hello_as(&r, i);
         is_welcomed(&r, NULL);
-        say_bye(&r);
+        say_bye(&r, 0, 0);
         if (i % 10 == 9) {
             skewed_clock_advance(20000000); /* as many as are admitted */
             reconnect(&r);
@@ -308,7 +221,7 @@ static void a_connection_is_given_few_numbers_within_a_minute(void **state)
     for (int i = 0; i < 10; i++) {
         hello_as(&r, i);
         is_welcomed(&r, NULL);
-        say_bye(&r);
+        say_bye(&r, 0, 0);
     }
     hello_as(&r, 10);
     assert_rejected(&r, WIRE_REJECT_RETRY,
@@ -321,45 +234,6 @@ static void a_connection_is_given_few_numbers_within_a_minute(void **state)
 
 /* --- after a restart --------------------------------------------------------------------- */
 
-struct account {
-    uint64_t produced, acked, steps_each;
-};
-
-static void come_back_with(struct raw *r, uint8_t secret[16], const struct account *a,
-                           uint64_t env_steps, uint64_t cpu_ms)
-{
-    uint8_t meta[512], out[1024];
-    Onic__Wire__Hello h = ONIC__WIRE__HELLO__INIT;
-    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
-    own.incarnation = r->incarnation;
-    own.produced = a->produced;
-    own.acked = a->acked;
-    own.steps_each = a->steps_each;
-    own.env_steps = env_steps;
-    own.cpu_ms = cpu_ms;
-    h.role = WIRE_ROLE_ACTOR;
-    h.actor_id = (int)r->id;
-    h.own = &own;
-    h.held = r->incarnation;
-    h.secret = (ProtobufCBinaryData){16, secret};
-    size_t n = onic__wire__hello__pack(&h, meta);
-    n = build(out, head(r, FRAME_HELLO), meta, n, NULL, 0);
-    zmq_send(r->socket, out, n, 0);
-}
-
-static void come_back(struct raw *r, uint8_t secret[16], const struct account *a)
-{
-    come_back_with(r, secret, a, 0, 0);
-}
-
-/* A run that takes any number of environments, and actor 3 in it, which has not said READY. */
-static void open_with_actor_3(struct raw *r, uint8_t secret[16])
-{
-    open_for_any_envs(r);
-    hello_as(r, 3);
-    is_welcomed(r, secret);
-}
-
 /* Whoever was left out is fenced all the same, though its number was forgotten. */
 static void who_has_left_does_not_come_back_to_a_forgotten_number(void **state)
 {
@@ -371,7 +245,7 @@ static void who_has_left_does_not_come_back_to_a_forgotten_number(void **state)
     skewed_clock_set(0);
     hello_as(&r, 9);
     is_welcomed(&r, secret);
-    say_bye(&r);
+    say_bye(&r, 0, 0);
     skewed_clock_advance(2000000000);
     assert_true(wait_until(keeps_none, r.l, TEST_PATIENCE_MS));
     come_back(&r, secret, &none);
@@ -542,103 +416,6 @@ static void the_longer_a_lost_life_lasted_the_more_it_can_have_granted(void **st
     }
 }
 
-/* --- steps and processor time ------------------------------------------------------------ */
-
-static void beat_of(struct raw *r, uint64_t env_steps, uint64_t cpu_ms)
-{
-    uint8_t meta[100], out[1000];
-    Onic__Wire__Heartbeat m = ONIC__WIRE__HEARTBEAT__INIT;
-    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
-    own.env_steps = env_steps;
-    own.cpu_ms = cpu_ms;
-    m.own = &own;
-    size_t n = onic__wire__heartbeat__pack(&m, meta);
-    n = build(out, head(r, FRAME_HEARTBEAT), meta, n, NULL, 0);
-    zmq_send(r->socket, out, n, 0);
-    is_granted(r);
-}
-
-static void bye_of(struct raw *r, uint64_t env_steps, uint64_t cpu_ms)
-{
-    uint8_t meta[100], out[1000];
-    struct frame f;
-    zmq_msg_t msg;
-    Onic__Wire__Bye m = ONIC__WIRE__BYE__INIT;
-    Onic__Wire__Account own = ONIC__WIRE__ACCOUNT__INIT;
-    own.env_steps = env_steps;
-    own.cpu_ms = cpu_ms;
-    m.own = &own;
-    size_t n = onic__wire__bye__pack(&m, meta);
-    n = build(out, head(r, FRAME_BYE), meta, n, NULL, 0);
-    zmq_send(r->socket, out, n, 0);
-    assert_true(await(r, FRAME_BYE_ACK, &f, &msg));
-    zmq_msg_close(&msg);
-}
-
-/* Of one trajectory of PAIR_T steps, and of the time that a test can take. */
-static void assert_sums_can_be(struct raw *r)
-{
-    struct wire_learner_status s;
-    wire_learner_status(r->l, &s);
-    assert_int_equal(s.env_steps, PAIR_T);
-    assert_true(s.actors_cpu_s >= 64 * 60 && s.actors_cpu_s < 64 * 3600);
-}
-
-static void what_an_actor_says_of_itself_is_counted_as_far_as_it_can_be(void **state)
-{
-    const struct account nothing = {0, 0, PAIR_T};
-    char told[] = "an actor says that it has taken more steps";
-    struct wire_learner_status s;
-    uint8_t secret[16];
-    struct raw r;
-    (void)state;
-    open_with_actor_3(&r, secret);
-    say_ready_with(&r, 1);
-    is_granted(&r);
-    beat_of(&r, PAIR_T - 1, 1234);
-    wire_learner_status(r.l, &s);
-    assert_int_equal(s.env_steps, PAIR_T - 1);
-    assert_true(s.actors_cpu_s > 1.2335 && s.actors_cpu_s < 1.2345);
-    said_begin(LOG_WARN);
-    beat_of(&r, UINT64_MAX, UINT64_MAX);
-    assert_sums_can_be(&r);
-    assert_true(log_said(told));
-    said_end();
-    beat_of(&r, 1, 1);
-    come_back_with(&r, secret, &nothing, UINT64_MAX, 1ull << 62);
-    is_welcomed(&r, NULL);
-    assert_sums_can_be(&r);
-    say_ready_with(&r, 1);
-    is_granted(&r);
-    beat_of(&r, 1, 1);
-    bye_of(&r, 1ull << 63, UINT64_MAX - 1);
-    assert_sums_can_be(&r);
-    close_raw(&r);
-}
-
-/* One more than the largest there is would be none. */
-static void no_version_is_newer_than_the_newest(void **state)
-{
-    struct trajectory_shape shape = pair_shape(0);
-    struct raw r;
-    (void)state;
-    open_raw(&r);
-    join(&r);
-    struct trajectory *t = trajectory_create(&shape);
-    for (uint64_t seq = 1; seq <= 2; seq++) {
-        pair_fill(t, r.id, seq, seq == 1 ? UINT64_MAX : UINT64_MAX - 1);
-        trajectory_seal(t->storage);
-        send_block(&r, t->storage, seq);
-        struct trajectory *taken = pair_take(r.l, NULL, TEST_PATIENCE_MS);
-        assert_non_null(taken);
-        assert_int_equal(taken->weights_version, 1);
-        wire_learner_consumed(r.l, taken);
-        wire_learner_release(r.l, taken);
-    }
-    trajectory_free(t);
-    close_raw(&r);
-}
-
 int main(void)
 {
     log_set_level(LOG_ERROR);
@@ -654,8 +431,6 @@ int main(void)
         cmocka_unit_test(what_was_given_up_is_taken_back_in_the_size_that_it_had),
         cmocka_unit_test(who_says_that_its_trajectories_are_small_may_claim_no_more),
         cmocka_unit_test(the_longer_a_lost_life_lasted_the_more_it_can_have_granted),
-        cmocka_unit_test(what_an_actor_says_of_itself_is_counted_as_far_as_it_can_be),
-        cmocka_unit_test(no_version_is_newer_than_the_newest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
