@@ -4,7 +4,6 @@
 #include "common/base/file_limits.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,14 +33,21 @@ static unsigned umask_in_the_way(void)
     return mask & S_IRWXU ? mask : 0;
 }
 
+/* Bytes that a file may have; RLIM_INFINITY: as many as there is room for. */
+static rlim_t size_limit(void)
+{
+    struct rlimit size;
+    return getrlimit(RLIMIT_FSIZE, &size) == 0 ? size.rlim_cur : RLIM_INFINITY;
+}
+
 const char *file_write_why(int code)
 {
     static _Thread_local char text[WHY_MAX];
-    struct rlimit size;
+    rlim_t most = size_limit();
     unsigned mask = code == EACCES ? umask_in_the_way() : 0;
-    if (code == EFBIG && getrlimit(RLIMIT_FSIZE, &size) == 0 && size.rlim_cur != RLIM_INFINITY)
+    if (code == EFBIG && most != RLIM_INFINITY)
         snprintf(text, sizeof text, "%s; files may have %llu bytes at most (ulimit -f)",
-                 strerror(code), (unsigned long long)size.rlim_cur);
+                 strerror(code), (unsigned long long)most);
     else if (mask)
         snprintf(text, sizeof text,
                  "%s; the umask %04o takes the rights of new files from their "
@@ -54,13 +60,11 @@ const char *file_write_why(int code)
 
 int file_write_code(int fd, ssize_t n)
 {
-    struct rlimit size;
     if (n < 0)
         return errno;
+    rlim_t most = size_limit();
     off_t end = lseek(fd, 0, SEEK_END);
-    bool limited = end >= 0 && getrlimit(RLIMIT_FSIZE, &size) == 0 &&
-                   size.rlim_cur != RLIM_INFINITY && (rlim_t)end >= size.rlim_cur;
-    return limited ? EFBIG : ENOSPC;
+    return most != RLIM_INFINITY && end >= 0 && (rlim_t)end >= most ? EFBIG : ENOSPC;
 }
 
 int file_check_umask(struct onic_err *err)
