@@ -132,6 +132,12 @@ int file_kind_refuse(const char *path, const char *wanted, struct onic_err *err)
     return err_set(err, ONIC_ECONFIG, "%s is %s, not %s", path, kind, wanted);
 }
 
+bool file_is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int file_want_folder(const char *path, const char *wanted, struct onic_err *err)
 {
     struct stat st;

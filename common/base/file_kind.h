@@ -5,6 +5,7 @@
 /* file_kind.h - sentences about files that cannot be used: what it is that was given instead, and
  * why it cannot be read. */
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/base/err.h"
@@ -19,6 +20,8 @@ const char *file_kind(const char *path);
  */
 int file_kind_refuse(const char *path, const char *wanted, struct onic_err *err);
 
+/* A folder, or a link to one. */
+bool file_is_folder(const char *path);
 /* ONIC_OK for a folder; else what it is instead, or that there is none. */
 int file_want_folder(const char *path, const char *wanted, struct onic_err *err);
 

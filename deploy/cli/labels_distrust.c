@@ -4,9 +4,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/run_lock.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
@@ -14,12 +14,6 @@
 #include "reward_server/store/label_store.h"
 
 enum { DISTRUST_PATH_MAX = 4200, DISTRUST_WORD_MAX = 4096 };
-
-static bool is_folder(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
 
 /* The mark comes first: a model that learns anew for nothing loses less than one that keeps what
  * was withdrawn. */
@@ -33,7 +27,7 @@ static int withdraw(struct label_store *s, const char *run, const char *source, 
                        "no label of %s is of '%.100s'; `onic labels sources %s` shows who answered",
                        run, source, shell_word(run, word, sizeof word));
     snprintf(folder, sizeof folder, "%.4096s/checkpoints", run);
-    if (!rc && is_folder(folder))
+    if (!rc && file_is_folder(folder))
         rc = distrust_add(folder, err);
     return rc ? rc : label_store_distrust(s, source, true, n, err);
 }
@@ -48,7 +42,7 @@ int labels_distrust(const char *path, const char *run, const char *source, struc
             err, ONIC_ECONFIG,
             "name the source: the annotator that answered, or its model, as `onic labels "
             "export` shows them");
-    int rc = is_folder(run) ? run_lock_take(run, &lock, err) : ONIC_OK;
+    int rc = file_is_folder(run) ? run_lock_take(run, &lock, err) : ONIC_OK;
     if (!rc)
         rc = label_store_open(&s, path, LABEL_STORE_IMPORT, err);
     if (!rc)
@@ -61,7 +55,7 @@ int labels_distrust(const char *path, const char *run, const char *source, struc
                      "%" PRIu64 " labels and abstentions of %s are set aside; their questions are "
                      "open again%s\n",
                      n, source,
-                     is_folder(run) ? ", and the reward model learns anew when the run goes on"
-                                    : "");
+                     file_is_folder(run) ? ", and the reward model learns anew when the run goes on"
+                                         : "");
     return rc;
 }

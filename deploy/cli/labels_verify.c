@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
+#include "common/base/file_kind.h"
 #include "common/base/shell.h"
 #include "common/base/shown.h"
 #include "common/checkpoint/checkpoint.h"
@@ -132,12 +132,6 @@ static int verify_no_store(const char *path, const char *run, struct onic_err *e
                    path);
 }
 
-static bool is_a_run(const char *run)
-{
-    struct stat st;
-    return stat(run, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 int labels_verify(const char *path, const char *run, struct onic_err *err)
 {
     struct label_store *s = NULL;
@@ -146,7 +140,7 @@ int labels_verify(const char *path, const char *run, struct onic_err *err)
     int named = 0, wrong = 0;
     char word[VERIFY_WORD_MAX];
     int rc = label_store_open(&s, path, LABEL_STORE_READ, err);
-    if (rc == ONIC_ENOTFOUND && is_a_run(run))
+    if (rc == ONIC_ENOTFOUND && file_is_folder(run))
         return verify_no_store(path, run, err);
     if (!rc)
         rc = label_store_verify(s, &v, name_damaged, &named, err);
@@ -154,7 +148,7 @@ int labels_verify(const char *path, const char *run, struct onic_err *err)
         rc = label_store_counters(s, &n, err);
     if (!rc) {
         wrong = verdict_write(&v, named);
-        if (is_a_run(run))
+        if (file_is_folder(run))
             rc = verify_run(run, &n, &wrong, err);
     }
     label_store_close(s);

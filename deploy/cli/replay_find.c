@@ -17,12 +17,6 @@ struct kept {
     char newest[256], crash[256]; /* names; of crashes any */
 };
 
-static bool is_dir(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 static bool replay_find_ends_with(const char *name, const char *end)
 {
     size_t n = strlen(name), m = strlen(end);
@@ -79,7 +73,7 @@ int replay_find(char path[REPLAY_PATH_MAX], bool *found, struct onic_err *err)
     char dir[REPLAY_PATH_MAX + 16];
     struct kept k = {.episodes = 0};
     *found = false;
-    if (!is_dir(path))
+    if (!file_is_folder(path))
         return ONIC_OK;
     for (size_t n = strlen(path); n > 1 && path[n - 1] == '/';)
         path[--n] = '\0';
